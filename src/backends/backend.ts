@@ -1,0 +1,74 @@
+/**
+ * A backend is an agent CLI, as data: how to find it, build its command line,
+ * ask for its models, read its event stream and resume its sessions. One file
+ * for each; `index.ts` is the table of them. What the CLIs do was seen by
+ * running them, at the versions that each file names.
+ */
+
+import type { StreamEvent } from "../core/stream.ts";
+
+/** What a worker's command line is built from. */
+export interface Work {
+  /** The model's name as the config has it; null: the CLI's own default. */
+  model: string | null;
+  /** The whole text given to the worker. */
+  prompt: string;
+  /** The prompt's file, for prompts too long for an argument. */
+  promptPath: string;
+  cwd: string;
+  /** The session to open under this id (fresh) or to go on with (resume). */
+  session: string | null;
+  resume: boolean;
+  /** A title for the session, where the CLI shows one. */
+  title: string;
+  isRoot: boolean;
+  /** The user's own environment. */
+  env: Readonly<Record<string, string>>;
+}
+
+export interface Invocation {
+  /** How it is run unless a `command` of the config says otherwise: what may be done without asking, and where. */
+  policy: string[];
+  /** What follows in either case: the model, the event stream, the session, the prompt. */
+  args: string[];
+  /** How the prompt reaches it: on stdin, or as one of `args`, with an empty stdin. */
+  promptBy: "stdin" | "argument";
+  /** Variables that the CLI needs, unless the user has set them. */
+  env?: Record<string, string>;
+}
+
+export interface Backend {
+  name: string;
+  /** As its makers call it. */
+  label: string;
+  /** Names on PATH, the first found counts. */
+  binaries: readonly string[];
+  /** How to install it, for people who have nothing. */
+  install: string;
+  /** How long `dispatch ask` may block in this CLI's shell tool. */
+  askLimitMs: number;
+  /** The polite way to end it. */
+  stopSignal: "SIGINT" | "SIGTERM";
+  /** Whether a session can be resumed by its id; where the id comes from. */
+  session: "chosen" | "reported" | "none";
+  /** Takes words out of a `command` of the config that the CLI is known to refuse here. */
+  mendCommand?: (command: string, work: Work) => string;
+  invocation: (work: Work) => Invocation;
+  /** How to list its models without spending anything; null: it has no such list. */
+  models: {
+    args: string[];
+    parse: (stdout: string) => string[];
+    fallback: readonly string[];
+  } | null;
+  /** One line of its log. */
+  read: (line: string) => StreamEvent[];
+}
+
+/** The longest prompt that is safe as one argument (Linux allows 128 KiB, with its name and all). */
+const longestArgument = 100 * 1024;
+
+/** The prompt as an argument; a longer one is left in its file, and the worker is sent there. */
+export const promptArgument = ({ prompt, promptPath }: Work) =>
+  Buffer.byteLength(prompt) <= longestArgument
+    ? prompt
+    : `Your instructions are in the file ${promptPath}. Read all of it, then do what it says.`;

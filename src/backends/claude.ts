@@ -1,0 +1,167 @@
+/**
+ * Claude Code, `claude -p`; seen with 2.1.197 to 2.1.329.
+ *
+ * Its exit code does not tell: it is 0 with denied permissions too, and the
+ * result's `subtype` says "success" for API errors, so `is_error` counts. As
+ * root it refuses to skip permissions (but for IS_SANDBOX=1); allowing the
+ * tools by name does a whole worker's run there.
+ */
+
+import { claudeFamilyOf } from "../core/model-name.ts";
+import type { Cause, StreamEvent } from "../core/stream.ts";
+import type { Backend, Work } from "./backend.ts";
+import {
+  asArray,
+  asNumber,
+  asObject,
+  asText,
+  causeOf,
+  type Json,
+  parseObject,
+  plainLine,
+  tokens,
+  toolText,
+} from "./reading.ts";
+
+const bypass = "--dangerously-skip-permissions";
+const allowByName = "--permission-mode acceptEdits --allowedTools Bash,Edit,Write,Read";
+
+// Its aliases are families; a versioned name as people write it is not one and gets a 404.
+const modelFlag = (model: string) => ["--model", claudeFamilyOf(model) ?? model];
+
+const mustAskPermission = ({ isRoot, env }: Work) => isRoot && env["IS_SANDBOX"] !== "1";
+
+export const claude: Backend = {
+  name: "claude",
+  label: "Claude Code",
+  binaries: ["claude"],
+  install: "npm install -g @anthropic-ai/claude-code",
+  // Its Bash tool ends a command after 120 s.
+  askLimitMs: 110_000,
+  stopSignal: "SIGINT",
+  session: "chosen",
+  mendCommand: (command, work) =>
+    mustAskPermission(work) ? command.replaceAll(bypass, allowByName) : command,
+  invocation: (work) => ({
+    policy: ["-p", ...(mustAskPermission(work) ? allowByName.split(" ") : [bypass])],
+    args: [
+      "--output-format",
+      "stream-json",
+      "--verbose",
+      ...(work.session === null ? [] : [work.resume ? "--resume" : "--session-id", work.session]),
+      ...(work.model === null ? [] : modelFlag(work.model)),
+    ],
+    promptBy: "stdin",
+  }),
+  models: null,
+  read: (line) => {
+    const event = parseObject(line);
+    return event === null ? stderrLine(line) : claudeEvents(event);
+  },
+};
+
+function stderrLine(line: string): StreamEvent[] {
+  const cause = /cannot be used with root/.test(line) ? "start_failed" : null;
+  return cause === null ? plainLine(line) : [{ kind: "error", text: line.trim(), cause }];
+}
+
+/** Its stream-json events, which other CLIs have taken over. */
+export function claudeEvents(event: Json): StreamEvent[] {
+  switch (event["type"]) {
+    case "system":
+      if (event["subtype"] === "init") {
+        return [
+          {
+            kind: "session",
+            id: asText(event["session_id"]),
+            model: asText(event["model"]) || null,
+          },
+        ];
+      }
+      if (event["subtype"] === "api_retry") {
+        const status = asNumber(event["error_status"]);
+        return [
+          {
+            kind: "retry",
+            text: `retry ${event["attempt"]}/${event["max_retries"]}: ${asText(event["error"])} ${status ?? ""}`.trim(),
+          },
+        ];
+      }
+      return [];
+    case "assistant": {
+      const error = asText(event["error"]);
+      const content = asArray(asObject(event["message"])["content"]);
+      return content.flatMap((block): StreamEvent[] => {
+        if (block["type"] === "tool_use") {
+          return [
+            { kind: "tool", text: toolText(asText(block["name"]), asObject(block["input"])) },
+          ];
+        }
+        const text = asText(block["text"]);
+        if (block["type"] !== "text" || text === "") return [];
+        return error === ""
+          ? [{ kind: "said", text }]
+          : [{ kind: "error", text, cause: errorCause(error, text) }];
+      });
+    }
+    case "user":
+      return asArray(asObject(event["message"])["content"]).flatMap((block): StreamEvent[] => {
+        if (block["type"] !== "tool_result") return [];
+        const content = block["content"];
+        const text =
+          typeof content === "string"
+            ? content
+            : asArray(content)
+                .map((part) => asText(part["text"]))
+                .join("\n");
+        return text === "" ? [] : [{ kind: "output", text }];
+      });
+    case "result":
+      return [resultEvent(event)];
+    default:
+      return [];
+  }
+}
+
+function resultEvent(event: Json): StreamEvent {
+  const usage = asObject(event["usage"]);
+  const cached = asNumber(usage["cache_read_input_tokens"]);
+  const fresh = asNumber(usage["input_tokens"]);
+  const written = asNumber(usage["cache_creation_input_tokens"]) ?? 0;
+  const text = asText(event["result"]);
+  const ok = event["is_error"] !== true;
+  const denied = asArray(event["permission_denials"]).map((denial) =>
+    toolText(asText(denial["tool_name"]), asObject(denial["tool_input"])),
+  );
+  return {
+    kind: "result",
+    ok,
+    text: text || (ok ? "" : asText(event["subtype"]).replaceAll("_", " ")),
+    cause: ok ? null : (subtypeCause(asText(event["subtype"])) ?? causeOf(text)),
+    denied,
+    tokens: tokens(
+      fresh === null ? null : fresh + written + (cached ?? 0),
+      cached,
+      usage["output_tokens"],
+    ),
+    costUsd: asNumber(event["total_cost_usd"]),
+  };
+}
+
+function subtypeCause(subtype: string): Cause | null {
+  if (subtype === "error_max_turns") return "turn_limit";
+  return subtype === "error_max_budget_usd" ? "budget_limit" : null;
+}
+
+function errorCause(error: string, text: string): Cause | null {
+  switch (error) {
+    case "authentication_failed":
+      return "auth";
+    case "billing_error":
+      return "billing";
+    case "model_not_found":
+      return "model_unavailable";
+    default:
+      return causeOf(text);
+  }
+}

@@ -1,0 +1,146 @@
+/**
+ * Codex, `codex exec`; seen with 0.169.0.
+ *
+ * It waits for ever on an open stdin, so the prompt's file always is its stdin.
+ * `--full-auto`, which the original skill's configs hold, ends today's codex
+ * with exit 2; `-s workspace-write` is the same on old and new.
+ */
+
+import type { StreamEvent } from "../core/stream.ts";
+import type { Backend } from "./backend.ts";
+import {
+  asArray,
+  asNumber,
+  asObject,
+  asText,
+  causeOf,
+  type Json,
+  parseObject,
+  tokens,
+} from "./reading.ts";
+
+export const retiredFlag = "--full-auto";
+
+export const codex: Backend = {
+  name: "codex",
+  label: "Codex",
+  binaries: ["codex"],
+  install: "npm install -g @openai/codex",
+  askLimitMs: 170_000,
+  stopSignal: "SIGTERM",
+  session: "reported",
+  mendCommand: (command) => command.replaceAll(retiredFlag, "-s workspace-write"),
+  invocation: (work) => ({
+    policy: ["exec", "-s", "workspace-write", "--skip-git-repo-check", "-C", work.cwd],
+    args: [
+      ...(work.model === null ? [] : ["-m", work.model]),
+      "--json",
+      // Unreachable, it would otherwise try again for ever.
+      "-c",
+      "features.unbounded_connection_retries=false",
+      ...(work.resume && work.session !== null ? ["resume", work.session] : []),
+      "-",
+    ],
+    promptBy: "stdin",
+  }),
+  models: {
+    args: ["debug", "models"],
+    parse: (stdout) =>
+      asArray(asObject(JSON.parse(stdout))["models"])
+        .filter((model) => model["visibility"] !== "hide" && model["visibility"] !== "hidden")
+        .map((model) => asText(model["slug"])),
+    fallback: ["gpt-5.3-codex", "gpt-5.2-codex", "gpt-5.2"],
+  },
+  read: (line) => {
+    const event = parseObject(line);
+    return event === null ? stderrLine(line) : codexEvents(event);
+  },
+};
+
+function stderrLine(line: string): StreamEvent[] {
+  const error = /^(?:.*\s)?(?:ERROR|error):?\s+(.*)$/.exec(line)?.[1];
+  if (error !== undefined) return [{ kind: "error", text: error, cause: causeOf(error) }];
+  return line.trim() === "" ? [] : [{ kind: "output", text: line }];
+}
+
+function codexEvents(event: Json): StreamEvent[] {
+  switch (event["type"]) {
+    case "thread.started":
+      return [{ kind: "session", id: asText(event["thread_id"]), model: null }];
+    case "item.started":
+      return itemStarted(asObject(event["item"]));
+    case "item.completed":
+      return itemCompleted(asObject(event["item"]));
+    case "turn.completed": {
+      const usage = asObject(event["usage"]);
+      return [
+        {
+          kind: "result",
+          ok: true,
+          text: "",
+          cause: null,
+          denied: [],
+          tokens: tokens(
+            usage["input_tokens"],
+            usage["cached_input_tokens"],
+            usage["output_tokens"],
+          ),
+          costUsd: null,
+        },
+      ];
+    }
+    case "turn.failed": {
+      const text = asText(asObject(event["error"])["message"]);
+      return [
+        {
+          kind: "result",
+          ok: false,
+          text,
+          cause: causeOf(text),
+          denied: [],
+          tokens: null,
+          costUsd: null,
+        },
+      ];
+    }
+    case "error": {
+      const text = asText(event["message"]);
+      if (text.startsWith("Reconnecting")) return [{ kind: "retry", text }];
+      return [{ kind: "error", text, cause: causeOf(text) }];
+    }
+    default:
+      return [];
+  }
+}
+
+function itemStarted(item: Json): StreamEvent[] {
+  if (item["type"] !== "command_execution") return [];
+  return [{ kind: "tool", text: `shell ${asText(item["command"])}` }];
+}
+
+function itemCompleted(item: Json): StreamEvent[] {
+  switch (item["type"]) {
+    case "agent_message":
+      return [{ kind: "said", text: asText(item["text"]) }];
+    case "command_execution": {
+      const exit = asNumber(item["exit_code"]);
+      const output = asText(item["aggregated_output"]).trimEnd();
+      const failed = exit !== null && exit !== 0 ? `exit ${exit}` : "";
+      const text = [output, failed].filter((part) => part !== "").join("\n");
+      return text === "" ? [] : [{ kind: "output", text }];
+    }
+    case "file_change":
+      return [
+        {
+          kind: "tool",
+          text: `edit ${asArray(item["changes"])
+            .map((change) => asText(change["path"]))
+            .join(", ")}`,
+        },
+      ];
+    case "error":
+      return [{ kind: "output", text: asText(item["message"]) }];
+    default:
+      return [];
+  }
+}

@@ -1,0 +1,99 @@
+/** What the event-stream readers share: careful access to JSON that somebody else wrote. */
+
+import type { Cause, StreamEvent, Tokens } from "../core/stream.ts";
+import { oneLine } from "../core/text.ts";
+
+export type Json = { [key: string]: unknown };
+
+/** The line as a JSON object, or null when it is not one. */
+export function parseObject(line: string): Json | null {
+  if (!line.startsWith("{")) return null;
+  try {
+    return JSON.parse(line) as Json;
+  } catch {
+    return null;
+  }
+}
+
+export const asObject = (value: unknown): Json =>
+  typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Json) : {};
+export const asArray = (value: unknown): Json[] =>
+  Array.isArray(value) ? value.map(asObject) : [];
+export const asText = (value: unknown): string => (typeof value === "string" ? value : "");
+export const asNumber = (value: unknown): number | null =>
+  typeof value === "number" ? value : null;
+
+/** Null when the backend gave no number at all: unknown is never 0. */
+export function tokens(input: unknown, cached: unknown, output: unknown): Tokens | null {
+  if (typeof input !== "number" && typeof output !== "number") return null;
+  return {
+    input: asNumber(input) ?? 0,
+    cached: asNumber(cached) ?? 0,
+    output: asNumber(output) ?? 0,
+  };
+}
+
+/** A line that is no event: what a CLI prints on stderr, or a plain program on stdout. */
+export function plainLine(line: string): StreamEvent[] {
+  return line.trim() === "" ? [] : [{ kind: "said", text: line }];
+}
+
+/** A tool call on one line: its name and the argument that tells most. */
+export function toolText(name: string, input: Json): string {
+  const main = [
+    "command",
+    "cmd",
+    "file_path",
+    "path",
+    "filePath",
+    "pattern",
+    "query",
+    "url",
+    "description",
+    "prompt",
+  ]
+    .map((key) => input[key])
+    .find((value) => typeof value === "string" && value !== "");
+  const argument =
+    typeof main === "string" ? main : Object.keys(input).length > 0 ? JSON.stringify(input) : "";
+  return oneLine(`${name} ${argument}`);
+}
+
+/**
+ * What an error's text tells of its cause. Matched on errors that a CLI reports
+ * as such, never on what a command printed. First match counts.
+ */
+const causes: [RegExp, Cause][] = [
+  [
+    /credit balance|billing|quota exceeded|insufficient_quota|exhausted your daily quota|payment required/i,
+    "billing",
+  ],
+  [
+    /hit your (?:session|weekly|usage|opus|sonnet) ?limit|hit your limit|usage limit/i,
+    "session_limit",
+  ],
+  [
+    /prompt is too long|request too large|context window|context_length|maximum context/i,
+    "prompt_too_long",
+  ],
+  [
+    /selected model|model .*(?:not found|not exist|not supported)|cannot use this model|ModelNotFound|model_not_found/i,
+    "model_unavailable",
+  ],
+  [
+    /not logged in|unauthorized|authenticat|invalid api key|api key not valid|no api key|no auth|\b401\b|\b403\b|auth method/i,
+    "auth",
+  ],
+  [/\b429\b|rate.?limit|too many requests/i, "rate_limit"],
+  [/\b529\b|\b503\b|\b500\b|overloaded|at capacity|high demand/i, "overloaded"],
+  [
+    /unable to connect|connection ?refused|econn|cannot connect|network|dns|timed? ?out/i,
+    "network",
+  ],
+  [/max(?:imum)?.?(?:number of )?turns/i, "turn_limit"],
+  [/max(?:imum)?.?budget/i, "budget_limit"],
+];
+
+export function causeOf(text: string): Cause | null {
+  return causes.find(([pattern]) => pattern.test(text))?.[1] ?? null;
+}

@@ -1,0 +1,61 @@
+/** Which project and which task a command is about. */
+
+import { resolve } from "node:path";
+import { notFound, usageError } from "../core/error.ts";
+import { badTaskId, isTaskId } from "../core/task-id.ts";
+import { nearest } from "../core/text.ts";
+import {
+  dispatchFolder,
+  type ProjectPaths,
+  projectPaths,
+  type TaskPaths,
+  taskPaths,
+} from "../store/paths.ts";
+import { checkProject, taskExists, taskIds } from "../store/tasks.ts";
+import { gitTopLevel } from "../unix/git.ts";
+
+/** The nearest git top level, else the current folder; for a worker, the project of its task. */
+export function currentProject(): ProjectPaths {
+  const own = process.env["DISPATCH_TASK_DIR"];
+  const project =
+    own === undefined ? projectPaths(currentRoot()) : projectPaths(resolve(own, "../../.."));
+  checkProject(project);
+  return project;
+}
+
+function currentRoot(): string {
+  const here = currentFolder();
+  return gitTopLevel(here) ?? here;
+}
+
+function currentFolder(): string {
+  try {
+    return process.cwd();
+  } catch {
+    throw usageError("the current folder is gone", "cd to a folder that is there");
+  }
+}
+
+/** Where the person stands, below the project's root. */
+export function folderInProject(project: ProjectPaths): string {
+  const here = currentFolder();
+  return here.startsWith(`${project.root}/`) ? here.slice(project.root.length + 1) : "";
+}
+
+/** The task of that id; exit 3 with the nearest id where there is none. */
+export function requireTask(project: ProjectPaths, id: string): TaskPaths {
+  if (!isTaskId(id)) throw badTaskId(id);
+  if (taskExists(project, id)) return taskPaths(project, id);
+  const ids = taskIds(project);
+  const suggestion = nearest(id, ids);
+  throw notFound(
+    "unknown_task",
+    `no task ${id} in ${project.root}/${dispatchFolder}${suggestion === null ? "" : `; did you mean ${suggestion}?`}`,
+    ids.length === 0 ? 'there are none yet: dispatch run "…"' : "dispatch status lists them",
+  );
+}
+
+/** Those of `ids`, each of which must be there; null for "all" when none was named. */
+export function requireTasks(project: ProjectPaths, ids: readonly string[]): string[] | null {
+  return ids.length === 0 ? null : ids.map((id) => requireTask(project, id).id);
+}

@@ -1,0 +1,36 @@
+import { defineCommand } from "citty";
+import { json } from "../cli/arguments.ts";
+import { configured } from "../cli/configured.ts";
+import { currentProject } from "../cli/project.ts";
+import { derive, hasEnded, isLive } from "../core/task.ts";
+import { statusText } from "../render/human.ts";
+import { print, printJson } from "../render/write.ts";
+import { observeAll } from "../supervise/observe.ts";
+
+const args = { json } as const;
+
+/** `dispatch` alone: the config is loaded, and these tasks need you. */
+export default defineCommand({
+  meta: { name: "", description: "the config, and the tasks that need you" },
+  args,
+  async run({ args: given }) {
+    const config = await configured();
+    const all = observeAll(currentProject());
+    const needy = all.filter((facts) => ["waiting", "blocked"].includes(derive(facts).kind));
+    const running = all.filter((facts) => isLive(derive(facts))).length;
+    if (given.json) {
+      return printJson({
+        schema: 1,
+        default: config.default,
+        tasks: all.length,
+        running,
+        need_you: needy.map(({ id }) => id),
+      });
+    }
+    const ended = all.filter((facts) => hasEnded(derive(facts))).length;
+    const counts = all.length === 0 ? "no tasks" : `${running} running, ${ended} ended`;
+    print(`Config loaded; default: ${config.default ?? "none"}; ${counts}.`);
+    if (needy.length > 0) print(statusText(needy, false, Date.now()));
+    print('next: dispatch run "…", dispatch status (all commands: dispatch --help)');
+  },
+});

@@ -1,0 +1,90 @@
+import { defineCommand } from "citty";
+import { closeSync, openSync, readSync } from "node:fs";
+import { notFound, usageError } from "../core/error.ts";
+import { derive, isLive } from "../core/task.ts";
+import { backendNamed } from "../backends/index.ts";
+import { json } from "../cli/arguments.ts";
+import { currentProject, requireTask } from "../cli/project.ts";
+import { logText } from "../render/human.ts";
+import { print, printJson } from "../render/write.ts";
+import { runPaths } from "../store/paths.ts";
+import { latestRun, readRecord } from "../store/runs.ts";
+import { observe } from "../supervise/observe.ts";
+import { watchTicks } from "../unix/watch.ts";
+
+const args = {
+  id: { type: "positional", required: true, description: "the task" },
+  follow: { type: "boolean", alias: "f", description: "stay until the worker ends" },
+  raw: { type: "boolean", description: "the log as the worker wrote it" },
+  run: { type: "string", valueHint: "N", description: "an earlier run (the latest one)" },
+  json,
+} as const;
+
+export default defineCommand({
+  meta: { name: "logs", description: "what the worker said and did" },
+  args,
+  async run({ args: given }) {
+    const task = requireTask(currentProject(), given.id);
+    const latest = latestRun(task);
+    const number = given.run === undefined ? latest : Number(given.run);
+    if (!Number.isInteger(number)) throw usageError(`--run ${given.run}: expected a number`);
+    if (number < 1 || number > latest) {
+      throw notFound(
+        "unknown_run",
+        `no run ${number} of ${task.id}`,
+        latest === 0 ? "its worker was never started" : `it has ${latest}`,
+      );
+    }
+    const run = runPaths(task, number);
+    const { read } = backendNamed(readRecord(run)?.backend ?? "");
+    const show = (line: string) => {
+      if (given.raw) return print(`${line}\n`);
+      for (const event of read(line)) {
+        if (given.json) printJson({ schema: 1, ...event });
+        else {
+          const text = logText(event);
+          if (text !== null && text !== "") print(text);
+        }
+      }
+    };
+
+    const lines = lineReader(run.log);
+    lines.readNew(show);
+    if (given.follow && number === latest) {
+      for await (const _ of watchTicks(run.folder, 1_000)) {
+        const live = isLive(derive(observe(task)));
+        lines.readNew(show);
+        if (!live) break;
+      }
+    }
+    lines.end(show);
+  },
+});
+
+/** Whole lines of a file that grows, read on from where the last reading ended. */
+function lineReader(path: string) {
+  const chunk = Buffer.allocUnsafe(256 * 1024);
+  const decoder = new TextDecoder();
+  const fd = openSync(path, "r");
+  let position = 0;
+  let rest = "";
+  return {
+    readNew(show: (line: string) => void) {
+      for (
+        let count = 0;
+        (count = readSync(fd, chunk, 0, chunk.length, position)) > 0;
+        position += count
+      ) {
+        const lines = (rest + decoder.decode(chunk.subarray(0, count), { stream: true })).split(
+          "\n",
+        );
+        rest = lines.pop()!;
+        for (const line of lines) show(line);
+      }
+    },
+    end(show: (line: string) => void) {
+      if (rest !== "") show(rest);
+      closeSync(fd);
+    },
+  };
+}

@@ -1,0 +1,35 @@
+import { defineCommand } from "citty";
+import { usageError } from "../core/error.ts";
+import { derive, isLive } from "../core/task.ts";
+import { json } from "../cli/arguments.ts";
+import { currentProject, requireTask } from "../cli/project.ts";
+import { print, printJson } from "../render/write.ts";
+import { addNote } from "../store/notes.ts";
+import { observe } from "../supervise/observe.ts";
+
+const args = {
+  id: { type: "positional", required: true, description: "the task" },
+  text: {
+    type: "positional",
+    required: true,
+    description: "the note, in quotes; - reads it from stdin",
+  },
+  json,
+} as const;
+
+export default defineCommand({
+  meta: { name: "note", description: "tell a running worker more: appended to its plan" },
+  args,
+  async run({ args: given }) {
+    const task = requireTask(currentProject(), given.id);
+    const text = (given.text === "-" ? await Bun.stdin.text() : given.text).trim();
+    if (text === "") throw usageError("the note is empty");
+    if (text.includes("\0")) throw usageError("the note holds a NUL byte; expected text");
+    addNote(task, text);
+    const live = isLive(derive(observe(task)));
+    if (given.json) return printJson({ schema: 1, id: task.id, live });
+    print(
+      `noted in the plan of ${task.id}${live ? "" : `; nobody is working on it: dispatch resume ${task.id}`}`,
+    );
+  },
+});

@@ -1,0 +1,35 @@
+import { defineCommand } from "citty";
+import { relative } from "node:path";
+import { json } from "../cli/arguments.ts";
+import { currentProject, requireTask } from "../cli/project.ts";
+import { resultText } from "../render/human.ts";
+import { taskToJson } from "../render/json.ts";
+import { print, printJson } from "../render/write.ts";
+import { readText } from "../store/read.ts";
+import { observe } from "../supervise/observe.ts";
+
+const args = { id: { type: "positional", required: true, description: "the task" }, json } as const;
+
+export default defineCommand({
+  meta: {
+    name: "result",
+    description: "a task's outcome, its items and what it wrote to output.md",
+  },
+  args,
+  run({ args: given }) {
+    const project = currentProject();
+    const task = requireTask(project, given.id);
+    const facts = observe(task);
+    const output = readText(task.output, 1024 * 1024)?.text ?? null;
+    if (given.json) {
+      const final = facts.run?.report.text ?? null;
+      return printJson({
+        schema: 1,
+        ...taskToJson(facts, output === null ? null : task.output),
+        output_text: output,
+        final_text: final,
+      });
+    }
+    print(resultText(facts, output, relative(project.root, task.output)));
+  },
+});

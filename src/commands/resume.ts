@@ -1,0 +1,49 @@
+import { defineCommand } from "citty";
+import { json } from "../cli/arguments.ts";
+import { configured } from "../cli/configured.ts";
+import { follow } from "../cli/follow.ts";
+import { currentProject, requireTask } from "../cli/project.ts";
+import { print, printJson } from "../render/write.ts";
+import { observe } from "../supervise/observe.ts";
+import { resumeTask } from "../supervise/resume.ts";
+
+const args = {
+  id: { type: "positional", required: true, description: "the task" },
+  model: { type: "string", alias: "m", valueHint: "NAME", description: "go on with another model" },
+  fresh: {
+    type: "boolean",
+    description: "not in the old session: a new one that reads plan and context",
+  },
+  follow: {
+    type: "boolean",
+    alias: "f",
+    description: "stay: show progress, ask you the worker's questions",
+  },
+  json,
+} as const;
+
+export default defineCommand({
+  meta: { name: "resume", description: "go on with a task whose worker has ended" },
+  args,
+  async run({ args: given }) {
+    const project = currentProject();
+    const task = requireTask(project, given.id);
+    const wish = { model: given.model ?? null, fresh: given.fresh ?? false };
+    const run = await resumeTask(project, task, observe(task), await configured(), wish);
+    const { record } = observe(task).run!;
+    const inSession = record?.resumes !== null;
+    if (given.json)
+      printJson({
+        schema: 1,
+        id: task.id,
+        run,
+        session: record?.session ?? null,
+        continues: inSession,
+      });
+    else
+      print(
+        `resumed ${task.id} as run ${run}, ${inSession ? "in the same session" : "in a fresh session"}`,
+      );
+    if (given.follow) await follow(project, task);
+  },
+});

@@ -1,0 +1,61 @@
+import { defineCommand } from "citty";
+import { derive, hasEnded } from "../core/task.ts";
+import { json, positionalsOf } from "../cli/arguments.ts";
+import { currentProject, requireTasks } from "../cli/project.ts";
+import { taskToJson } from "../render/json.ts";
+import { statusText } from "../render/human.ts";
+import { print, printJson } from "../render/write.ts";
+import { taskPaths, type ProjectPaths } from "../store/paths.ts";
+import type { Facts } from "../core/task.ts";
+import { keepNotes } from "../store/notes.ts";
+import { looks } from "../supervise/changes.ts";
+import { observeAll } from "../supervise/observe.ts";
+
+const args = {
+  ids: {
+    type: "positional",
+    required: false,
+    valueHint: "ID…",
+    description: "these tasks only, in full",
+  },
+  watch: { type: "boolean", alias: "w", description: "stay and show every change" },
+  json,
+} as const;
+
+export default defineCommand({
+  meta: { name: "status", description: "what every task is doing, those that need you first" },
+  args,
+  async run({ args: given, rawArgs }) {
+    const project = currentProject();
+    const ids = requireTasks(project, positionalsOf(args, rawArgs));
+    const show = (all: Facts[]) =>
+      given.json
+        ? printJson(statusToJson(project, all))
+        : print(statusText(all, ids !== null, Date.now()));
+
+    if (!given.watch) {
+      const all = observeAll(project, ids);
+      for (const { id } of all) keepNotes(taskPaths(project, id));
+      return show(all);
+    }
+    const isScreen = Bun.enableANSIColors && !given.json;
+    let last = "";
+    for await (const all of looks(project, ids)) {
+      // The time that runs on is no change worth a line of its own.
+      const picture = JSON.stringify(statusToJson(project, all));
+      if (picture !== last) {
+        if (isScreen) print("\u001b[H\u001b[2J");
+        show(all);
+      }
+      last = picture;
+      if (all.every((facts) => hasEnded(derive(facts)))) return;
+    }
+  },
+});
+
+function statusToJson(project: ProjectPaths, all: readonly Facts[]) {
+  const tasks = all.map((facts) =>
+    taskToJson(facts, facts.hasOutput ? taskPaths(project, facts.id).output : null),
+  );
+  return { schema: 1 as const, project: project.root, tasks };
+}

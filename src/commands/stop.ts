@@ -1,0 +1,59 @@
+import { defineCommand } from "citty";
+import { parseDuration } from "../core/duration.ts";
+import { failed, refused, usageError } from "../core/error.ts";
+import { eventsOf } from "../core/event.ts";
+import { derive, isLive } from "../core/task.ts";
+import { json, positionalsOf } from "../cli/arguments.ts";
+import { currentProject, requireTask } from "../cli/project.ts";
+import { print, printJson } from "../render/write.ts";
+import { type ProjectPaths, runPaths, type TaskPaths } from "../store/paths.ts";
+import { addTold, toldPath } from "../store/told.ts";
+import { observe } from "../supervise/observe.ts";
+import { stopRun } from "../supervise/stop.ts";
+import { hostSession } from "../unix/host.ts";
+
+const args = {
+  ids: { type: "positional", required: true, valueHint: "ID…", description: "the tasks" },
+  grace: {
+    type: "string",
+    valueHint: "DURATION",
+    description: "how long a worker may take to end by itself (5s)",
+  },
+  json,
+} as const;
+
+export default defineCommand({
+  meta: { name: "stop", description: "end a task's worker and all that it started" },
+  args,
+  async run({ args: given, rawArgs }) {
+    const graceMs = parseDuration(given.grace ?? "5s");
+    if (graceMs === null || graceMs === Infinity)
+      throw usageError(`--grace ${given.grace}: expected a duration like 5s`);
+    const project = currentProject();
+    const tasks = positionalsOf(args, rawArgs).map((id) => requireTask(project, id));
+    if (tasks.some(({ id }) => id === process.env["DISPATCH_TASK"])) {
+      throw refused("own_task", "a worker cannot stop itself", "mark the item [!] and end");
+    }
+    const results = await Promise.all(tasks.map((task) => stop(project, task, graceMs)));
+    if (given.json) return printJson({ schema: 1, tasks: results });
+    for (const { id, wasLive } of results)
+      print(wasLive ? `stopped ${id}` : `${id} was not running`);
+  },
+});
+
+async function stop(project: ProjectPaths, task: TaskPaths, graceMs: number) {
+  const { run, id } = observe(task);
+  if (run === null) return { id, wasLive: false };
+  if (!(await stopRun(run, runPaths(task, run.number), graceMs))) {
+    throw failed("not_stopped", `something of ${id} would not end`, `dispatch stop ${id}`);
+  }
+  const after = observe(task);
+  if (isLive(derive(after)))
+    throw failed("not_stopped", `${id} was started again meanwhile`, `dispatch stop ${id}`);
+  // Whoever stopped it need not be told that it was.
+  addTold(
+    toldPath(project, hostSession(process.env)),
+    eventsOf(after).map(({ key }) => key),
+  );
+  return { id, wasLive: run.live };
+}

@@ -1,0 +1,83 @@
+import { defineCommand } from "citty";
+import { parseDuration } from "../core/duration.ts";
+import { DispatchError, usageError } from "../core/error.ts";
+import { type Event, eventsOf } from "../core/event.ts";
+import { derive, type Facts, isLive } from "../core/task.ts";
+import { json, positionalsOf } from "../cli/arguments.ts";
+import { currentProject, requireTasks } from "../cli/project.ts";
+import { eventText } from "../render/human.ts";
+import { eventToJson } from "../render/json.ts";
+import { print, printJson, talk } from "../render/write.ts";
+import { taskPaths } from "../store/paths.ts";
+import { addTold, readTold, toldPath } from "../store/told.ts";
+import { ensureProject } from "../store/tasks.ts";
+import { looks } from "../supervise/changes.ts";
+import { hostSession } from "../unix/host.ts";
+import { withLock } from "../unix/lock.ts";
+
+const args = {
+  ids: { type: "positional", required: false, valueHint: "ID…", description: "these tasks only" },
+  all: { type: "boolean", description: "stay until all have ended, telling each event" },
+  timeout: {
+    type: "string",
+    valueHint: "DURATION",
+    description: "give up after this long (exit 124)",
+  },
+  json,
+} as const;
+
+export default defineCommand({
+  meta: {
+    name: "wait",
+    description: "block until there is something to tell: a question, an outcome",
+  },
+  args,
+  async run({ args: given, rawArgs }) {
+    const timeoutMs = given.timeout === undefined ? Infinity : parseDuration(given.timeout);
+    if (timeoutMs === null)
+      throw usageError(`--timeout ${given.timeout}: expected a duration like 30s, 3m or 2h`);
+    const project = currentProject();
+    const ids = requireTasks(project, positionalsOf(args, rawArgs));
+    ensureProject(project);
+
+    const host = hostSession(process.env);
+    const ledger = toldPath(project, host);
+    const mine = (facts: Facts) =>
+      ids !== null || host === null || facts.asked === null || facts.asked.host === host;
+    const tell = (event: Event) => {
+      const output = event.facts.hasOutput ? taskPaths(project, event.facts.id).output : null;
+      if (given.json) printJson(eventToJson(event, output));
+      else print(eventText(event));
+    };
+
+    const timer = Number.isFinite(timeoutMs) ? setTimeout(giveUp, timeoutMs) : null;
+    for await (const all of looks(project, ids)) {
+      const watched = all.filter(mine);
+      // One waiter at a time looks at what was told and adds to it.
+      const count = withLock(ledger, () => tellNew(ledger, watched.flatMap(eventsOf), tell));
+      const isOver = !watched.some((facts) => isLive(derive(facts)));
+      if (isOver && count === 0 && !given.all) talk.info("nothing to wait for: no task is running");
+      if (isOver || (count > 0 && !given.all)) break;
+    }
+    if (timer !== null) clearTimeout(timer);
+  },
+});
+
+function tellNew(ledger: string, events: readonly Event[], tell: (event: Event) => void): number {
+  const told = readTold(ledger);
+  const news = events.filter(({ key }) => !told.has(key));
+  for (const event of news) {
+    tell(event);
+    addTold(ledger, [event.key]);
+  }
+  return news.length;
+}
+
+function giveUp(): never {
+  throw new DispatchError(
+    "timedOut",
+    "timed_out",
+    "nothing to tell in that time",
+    "dispatch status",
+  );
+}

@@ -1,0 +1,327 @@
+/**
+ * The config: the original skill's schema, read unchanged, and what was added
+ * to it. Reading what a person wrote never throws: `readConfig` returns the
+ * problems it found, with line and column.
+ *
+ *     default: opus
+ *     backends: { codex: { command: codex exec … } }
+ *     models:   { opus: { backend: claude } }
+ *     aliases:  { reviewer: { model: opus, prompt: "You are …" } }
+ *
+ * or, older:
+ *
+ *     default: cursor
+ *     agents: { cursor: { command: agent -p … } }
+ */
+
+import * as v from "valibot";
+import { type Document, isMap, isScalar, LineCounter, parseDocument } from "yaml";
+import { parseDuration } from "./duration.ts";
+import { isModelName } from "./model-name.ts";
+import { nearest } from "./text.ts";
+
+export const defaultAnswerTimeoutMs = 3 * 60_000;
+
+export interface Alias {
+  /** A model's or another alias's name; null where `command` stands instead. */
+  model: string | null;
+  /** A whole command line: an agent of the old format. */
+  command: string | null;
+  prompt: string | null;
+  answerTimeoutMs: number | null;
+}
+
+export interface Config {
+  format: "models" | "agents";
+  default: string | null;
+  /** A person at a terminal is asked when no model is named. */
+  confirmDefault: boolean;
+  backends: Record<string, { command: string | null }>;
+  models: Record<string, { backend: string }>;
+  aliases: Record<string, Alias>;
+  answerTimeoutMs: number;
+  /** How deep workers may dispatch workers; 0: not at all. */
+  depth: number;
+}
+
+export interface ConfigProblem {
+  severity: "error" | "warning";
+  /** 1-based. */
+  line: number;
+  column: number;
+  message: string;
+}
+
+const duration = v.pipe(
+  v.union([v.string(), v.number()], "expected a duration like 30s, 3m or 2h"),
+  v.transform((value) => (typeof value === "number" ? value * 1_000 : parseDuration(value))),
+  v.number("expected a duration like 30s, 3m or 2h"),
+);
+const text = v.pipe(v.string("expected text"), v.trim(), v.nonEmpty("expected text"));
+const name = v.pipe(
+  v.union([v.string(), v.number()], "expected a name"),
+  v.transform(String),
+  v.check(isModelName, "expected a name without spaces or quotes"),
+);
+/** A mapping whose values may be left out, as in `claude:` with nothing behind it. */
+const mapping = <T extends v.ObjectEntries>(entries: T) =>
+  v.nullish(v.object(entries, "expected a mapping (key: value)"), {} as never);
+const record = <T extends v.GenericSchema>(value: T) =>
+  v.nullish(
+    v.record(
+      v.pipe(v.string(), v.check(isModelName, "expected a name without spaces or quotes")),
+      value,
+      "expected a mapping (name: …)",
+    ),
+    {} as never,
+  );
+
+const backendEntries = { command: v.nullish(text) };
+const modelEntries = { backend: v.pipe(v.string("expected 'backend: NAME'"), v.trim()) };
+const aliasEntries = {
+  model: v.nullish(name),
+  prompt: v.nullish(v.string("expected text")),
+  answer_timeout: v.nullish(duration),
+};
+const agentEntries = { command: text };
+const limitEntries = {
+  depth: v.nullish(
+    v.pipe(
+      v.number("expected a whole number"),
+      v.integer("expected a whole number"),
+      v.minValue(0, "expected 0 or more"),
+    ),
+  ),
+};
+const topEntries = {
+  default: v.nullish(name),
+  confirm_default: v.nullish(v.boolean("expected true or false")),
+  backends: record(mapping(backendEntries)),
+  models: record(v.object(modelEntries, "expected { backend: NAME }")),
+  aliases: record(v.object(aliasEntries, "expected { model: NAME }")),
+  agents: v.optional(record(v.object(agentEntries, "expected { command: … }"))),
+  answer_timeout: v.nullish(duration),
+  limits: mapping(limitEntries),
+};
+const schema = v.object(
+  topEntries,
+  "expected a mapping with the keys default, backends, models, aliases",
+);
+
+/** Which keys may stand where, for telling a misspelt one. `*` is any name. */
+const knownKeys: [path: string[], entries: object][] = [
+  [[], topEntries],
+  [["backends", "*"], backendEntries],
+  [["models", "*"], modelEntries],
+  [["aliases", "*"], aliasEntries],
+  [["agents", "*"], agentEntries],
+  [["limits"], limitEntries],
+];
+
+/** The config, null when an error keeps it from being used, and all problems by position. */
+export function readConfig(
+  source: string,
+  knownBackends: readonly string[],
+): { config: Config | null; problems: ConfigProblem[] } {
+  const lineCounter = new LineCounter();
+  const document = parseDocument(source, { lineCounter, prettyErrors: false });
+  const problems: ConfigProblem[] = [];
+  const report = (severity: ConfigProblem["severity"], offset: number, message: string) => {
+    const { line, col } = lineCounter.linePos(offset);
+    problems.push({ severity, line: Math.max(1, line), column: Math.max(1, col), message });
+  };
+
+  for (const error of document.errors)
+    report("error", error.pos[0], yamlMessage(error.code, error.message));
+  if (problems.length > 0) return { config: null, problems };
+
+  const at = (path: readonly PropertyKey[]) => offsetOf(document, path);
+  const value: unknown = document.contents === null ? {} : document.toJS({ maxAliasCount: 100 });
+  const parsed = v.safeParse(schema, value);
+  for (const issue of parsed.issues ?? []) {
+    const path = (issue.path ?? []).map((step) => step.key as PropertyKey);
+    const missing = issue.received === "undefined" ? `${path.join(".")}: ` : "";
+    report("error", at(path), `${missing}${plainMessage(issue.message)}${seen(issue)}`);
+  }
+  for (const { path, key, known } of unknownKeys(document)) {
+    const suggestion = nearest(key, known);
+    const hint =
+      suggestion === null ? `expected ${known.join(", ")}` : `did you mean ${suggestion}?`;
+    report("warning", at([...path, key]), `unknown key ${key}; ${hint}`);
+  }
+  if (!parsed.success) return { config: null, problems: inOrder(problems) };
+
+  const config = fromSchema(parsed.output);
+  for (const { path, message } of brokenReferences(config, knownBackends))
+    report("error", at(path), message);
+  const usable = problems.every((problem) => problem.severity === "warning");
+  return { config: usable ? config : null, problems: inOrder(problems) };
+}
+
+function fromSchema(output: v.InferOutput<typeof schema>): Config {
+  const aliases: Record<string, Alias> = {};
+  for (const [alias, { model, prompt, answer_timeout }] of Object.entries(output.aliases)) {
+    aliases[alias] = {
+      model: model ?? null,
+      command: null,
+      prompt: prompt ?? null,
+      answerTimeoutMs: answer_timeout ?? null,
+    };
+  }
+  for (const [agent, { command }] of Object.entries(output.agents ?? {})) {
+    aliases[agent] ??= { model: null, command, prompt: null, answerTimeoutMs: null };
+  }
+  const backends: Config["backends"] = {};
+  for (const [backend, settings] of Object.entries(output.backends)) {
+    backends[backend] = { command: settings.command ?? null };
+  }
+  return {
+    format: output.agents === undefined ? "models" : "agents",
+    default: output.default ?? null,
+    confirmDefault: output.confirm_default ?? true,
+    backends,
+    models: output.models,
+    aliases,
+    answerTimeoutMs: output.answer_timeout ?? defaultAnswerTimeoutMs,
+    depth: output.limits.depth ?? 0,
+  };
+}
+
+/** Names that lead nowhere: the default, a model's backend, an alias's model, a loop of aliases. */
+function* brokenReferences(
+  config: Config,
+  knownBackends: readonly string[],
+): Generator<{ path: string[]; message: string }> {
+  const { models, aliases, backends } = config;
+  const didYouMean = (typed: string, known: string[]) => {
+    const suggestion = nearest(typed, known);
+    return suggestion === null
+      ? `expected one of: ${known.join(", ") || "none yet"}`
+      : `did you mean ${suggestion}?`;
+  };
+
+  const backendNames = [...new Set([...Object.keys(backends), ...knownBackends])];
+  for (const [model, { backend }] of Object.entries(models)) {
+    if (!backendNames.includes(backend)) {
+      yield {
+        path: ["models", model, "backend"],
+        message: `model ${model} names backend ${backend}, which is not there; ${didYouMean(backend, backendNames)}`,
+      };
+    }
+  }
+  for (const backend of Object.keys(backends)) {
+    if (!knownBackends.includes(backend) && backends[backend]!.command === null) {
+      yield {
+        path: ["backends", backend],
+        message: `backend ${backend} is not built in, so it needs a command; ${didYouMean(backend, [...knownBackends])}`,
+      };
+    }
+  }
+  const names = [...Object.keys(aliases), ...Object.keys(models)];
+  for (const [alias, { model, command }] of Object.entries(aliases)) {
+    if (command !== null) continue;
+    if (model === null) {
+      yield { path: ["aliases", alias], message: `alias ${alias} needs a model: NAME` };
+    } else if (!names.includes(model)) {
+      yield {
+        path: ["aliases", alias, "model"],
+        message: `alias ${alias} names model ${model}, which is not there; ${didYouMean(model, names)}`,
+      };
+    } else {
+      const loop = loopFrom(alias, config);
+      if (loop !== null) {
+        yield {
+          path: ["aliases", alias, "model"],
+          message: `aliases run in a loop: ${loop.join(" → ")}`,
+        };
+      }
+    }
+  }
+  if (
+    config.default !== null &&
+    !names.some((known) => known.toLowerCase() === config.default!.toLowerCase())
+  ) {
+    yield {
+      path: ["default"],
+      message: `default names ${config.default}, which is not there; ${didYouMean(config.default, names)}`,
+    };
+  }
+}
+
+function loopFrom(alias: string, { aliases, models }: Config): string[] | null {
+  const chain = [alias];
+  for (
+    let next = aliases[alias]?.model;
+    next !== null && next !== undefined;
+    next = aliases[next]?.model
+  ) {
+    if (chain.includes(next)) return Object.hasOwn(models, next) ? null : [...chain, next];
+    chain.push(next);
+  }
+  return null;
+}
+
+function* unknownKeys(
+  document: Document,
+): Generator<{ path: string[]; key: string; known: string[] }> {
+  for (const [pattern, entries] of knownKeys) {
+    const known = Object.keys(entries);
+    for (const path of expand(document, pattern)) {
+      for (const key of keysAt(document, path))
+        if (!known.includes(key)) yield { path, key, known };
+    }
+  }
+}
+
+function expand(document: Document, pattern: readonly string[]): string[][] {
+  let paths: string[][] = [[]];
+  for (const step of pattern) {
+    paths = paths.flatMap((path) =>
+      (step === "*" ? keysAt(document, path) : [step]).map((key) => [...path, key]),
+    );
+  }
+  return paths;
+}
+
+function keysAt(document: Document, path: readonly string[]): string[] {
+  const node = path.length === 0 ? document.contents : document.getIn(path, true);
+  if (!isMap(node)) return [];
+  return node.items.map((pair) => (isScalar(pair.key) ? String(pair.key.value) : ""));
+}
+
+/** Where a path's value (or, for an absent one, the nearest thing above it) stands in the source. */
+function offsetOf(document: Document, path: readonly PropertyKey[]): number {
+  for (let depth = path.length; depth > 0; depth--) {
+    const parent = depth === 1 ? document.contents : document.getIn(path.slice(0, depth - 1), true);
+    if (!isMap(parent)) continue;
+    const wanted = String(path[depth - 1]);
+    const pair = parent.items.find(
+      (item) => isScalar(item.key) && String(item.key.value) === wanted,
+    );
+    if (!pair) continue;
+    const value = pair.value as { range?: [number, number, number] | null } | null;
+    const key = pair.key as { range?: [number, number, number] | null };
+    return (
+      (isScalar(pair.value) && pair.value.source !== "" ? value?.range?.[0] : null) ??
+      key.range?.[0] ??
+      0
+    );
+  }
+  return 0;
+}
+
+function yamlMessage(code: string, message: string): string {
+  if (code === "DUPLICATE_KEY") return "this key stands twice; expected each key once";
+  return message.replace(/^./, (letter) => letter.toLowerCase());
+}
+
+// valibot's own words begin with "Invalid"; ours say what was expected.
+const plainMessage = (message: string) =>
+  message.replace(/^Invalid key: Expected ("[^"]+").*$/, "expected the key $1");
+
+function seen(issue: { received: string }): string {
+  return issue.received === "undefined" ? "" : `, found ${issue.received}`;
+}
+
+const inOrder = (problems: ConfigProblem[]) =>
+  problems.sort((a, b) => a.line - b.line || a.column - b.column);

@@ -1,0 +1,158 @@
+/**
+ * The plan: a Markdown checklist, and the only progress state there is.
+ *
+ *     # Title
+ *     - [x] done, with an optional note
+ *     - [?] blocked
+ *       the explanation stands below its item
+ *     - [!] failed
+ *     - [ ] open
+ *
+ *     > **Note from dispatcher:** appended while the worker runs
+ *
+ * Workers write this file with whatever care a model has, so reading it never
+ * throws: bullets of any kind, nested items, CRLF and lines of no meaning are
+ * all taken as they are, and nothing here ever writes one back.
+ */
+
+export type Marker = " " | "x" | "?" | "!";
+
+export interface Item {
+  marker: Marker;
+  text: string;
+  /** The explanation below the item, or null. */
+  note: string | null;
+  /** 1-based. */
+  line: number;
+}
+
+export interface Plan {
+  title: string | null;
+  items: Item[];
+}
+
+/** What keeps a text from being a plan; `line` is 1-based, 0 for the whole file. */
+export interface PlanProblem {
+  line: number;
+  message: string;
+}
+
+const itemLine = /^(\s*)(?:[-*+]|\d{1,9}[.)])\s+\[(.)\](?:\s+(.*))?$/u;
+const fenceLine = /^\s{0,3}(`{3,}|~{3,})/;
+const headingLine = /^\s{0,3}#{1,6}\s+(.*?)\s*#*\s*$/;
+
+export function parsePlan(text: string): { plan: Plan; problems: PlanProblem[] } {
+  const plan: Plan = { title: null, items: [] };
+  const problems: PlanProblem[] = [];
+  if (text.includes("\0")) problems.push({ line: 0, message: "is binary, not Markdown" });
+
+  let fence: string | null = null;
+  let current: Item | null = null;
+  let noteLines: string[] = [];
+  const closeItem = () => {
+    if (current && noteLines.length > 0) current.note = noteLines.join("\n");
+    current = null;
+    noteLines = [];
+  };
+
+  for (const [index, raw] of text.split("\n").entries()) {
+    const line = raw.replace(/\r$/, "");
+    const fenced = fenceLine.exec(line)?.[1];
+    if (fence !== null) {
+      if (fenced?.startsWith(fence)) fence = null;
+      continue;
+    }
+    if (fenced) {
+      fence = fenced;
+      continue;
+    }
+    const item = itemLine.exec(line);
+    if (item) {
+      closeItem();
+      const marker = readMarker(item[2]!);
+      if (marker === null) {
+        problems.push({ line: index + 1, message: `unknown marker [${item[2]}], read as open` });
+      }
+      current = {
+        marker: marker ?? " ",
+        text: (item[3] ?? "").trim(),
+        note: null,
+        line: index + 1,
+      };
+      plan.items.push(current);
+      continue;
+    }
+    const heading = headingLine.exec(line);
+    if (heading) {
+      closeItem();
+      plan.title ??= heading[1]!;
+    } else if (line.trim() === "" || line.trimStart().startsWith(">")) {
+      // A blank line, or the quote block of a note, ends what belongs to an item.
+      closeItem();
+    } else if (current) {
+      noteLines.push(line.trim());
+    }
+  }
+  closeItem();
+  if (plan.items.length === 0) {
+    problems.push({ line: 0, message: "has no items; expected lines like '- [ ] a step'" });
+  }
+  return { plan, problems };
+}
+
+function readMarker(mark: string): Marker | null {
+  switch (mark) {
+    case " ":
+      return " ";
+    case "x":
+    case "X":
+      return "x";
+    case "?":
+    case "!":
+      return mark;
+    default:
+      return null;
+  }
+}
+
+/** A new plan, as it is first written. */
+export function formatPlan(title: string, items: readonly string[]): string {
+  const lines = items.map((item) => `- [ ] ${item.trim().replace(/\s*\n\s*/g, " ")}`);
+  return `# ${title}\n\n${lines.join("\n")}\n`;
+}
+
+/**
+ * The plan as it must be shown: items that were asked for and that the worker
+ * dropped from its file come back as open. Rewording keeps the count, so only
+ * a plan with fewer items than were asked for has lost any.
+ */
+export function withDroppedItems(plan: Plan, asked: readonly string[]): Plan {
+  const lost = asked.length - plan.items.length;
+  if (lost <= 0) return plan;
+  const present = new Set(plan.items.map((item) => item.text));
+  const dropped = asked.filter((text) => !present.has(text)).slice(0, lost);
+  const items = dropped.map((text): Item => ({
+    marker: " ",
+    text,
+    note: "no longer in the plan",
+    line: 0,
+  }));
+  return { ...plan, items: [...plan.items, ...items] };
+}
+
+export function progress(plan: Plan): { done: number; total: number } {
+  return {
+    done: plan.items.filter((item) => item.marker === "x").length,
+    total: plan.items.length,
+  };
+}
+
+/** The quote block that carries a note to the worker, with room around it. */
+export function formatNote(text: string): string {
+  const [first, ...rest] = text.trim().split(/\r?\n/);
+  const quoted = [
+    `> **Note from dispatcher:** ${first}`,
+    ...rest.map((line) => `> ${line}`.trimEnd()),
+  ];
+  return `\n${quoted.join("\n")}\n`;
+}

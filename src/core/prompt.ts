@@ -1,0 +1,96 @@
+/**
+ * What a worker is told. Short, since every worker pays for it; whole, since a
+ * worker knows nothing else of dispatch. Paths are given as the worker sees them.
+ */
+
+import type { Asked } from "./task.ts";
+import type { Question } from "./question.ts";
+import { formatDuration } from "./duration.ts";
+
+export interface PromptPaths {
+  plan: string;
+  ipc: string;
+  context: string;
+}
+
+/** For a first run, or a later one that starts with nothing of the earlier in mind. */
+export function freshPrompt(
+  asked: Asked,
+  paths: PromptPaths,
+  promptPrefix: string | null,
+  before: { questions: readonly Question[]; hasContext: boolean } | null,
+): string {
+  const sections = [
+    promptPrefix,
+    work(asked, paths),
+    before === null ? null : handover(paths, before),
+    asking(asked, paths),
+    ending(paths),
+    context(asked),
+  ];
+  return `${sections.filter((section) => section !== null).join("\n\n")}\n`;
+}
+
+/** For a session that goes on: it has read all of the above already. */
+export function resumePrompt(paths: PromptPaths, questions: readonly Question[]): string {
+  const answered = questions.filter(
+    (question) => question.answer !== null && !question.acknowledged,
+  );
+  const sections = [
+    answered.length > 0
+      ? `${answered.map(answerText).join("\n\n")}\n\nFirst acknowledge: run \`${answered
+          .map((question) => `dispatch ask --wait ${question.number}`)
+          .join(" && ")}\` (or create ${paths.ipc}/${answered[0]!.number}.done).`
+      : "You were interrupted.",
+    `Go on with ${paths.plan} from the first item that is not [x]. Items ticked [x] are done: do not repeat them. An item marked [?] is open again. All else that you were told still holds.`,
+  ];
+  return `${sections.join("\n\n")}\n`;
+}
+
+function work(asked: Asked, paths: PromptPaths): string {
+  const start = asked.ownPlan
+    ? `You have a plan file at ${paths.plan}. It holds one item, the task itself. Before anything else, replace that item with a checklist of your own (\`- [ ] step\` lines): concrete, verifiable steps, as few as the task needs.`
+    : `You have a plan file at ${paths.plan} containing a checklist.`;
+  return `${start} Work through it top to bottom. For each item: do the work, tick it in the file ([ ] → [x], with a short note below it if one helps), go to the next. Re-read the file before each item: quote blocks that begin "Note from dispatcher" are instructions that came later; heed them and keep them.`;
+}
+
+function asking(asked: Asked, paths: PromptPaths): string {
+  const patience = formatDuration(asked.answerTimeoutMs);
+  return `If you need a decision or a fact that only the user has, do not guess: run \`dispatch ask "your question"\` in the foreground (add \`--option "…"\` for each choice). It prints the answer; when it prints another command instead, run that one. Do not end your turn while a question is open.
+If \`dispatch\` cannot be run: write the question to ${paths.ipc}/<NNN>.question (temp file + mv; NNN counts from 001), poll for ${paths.ipc}/<NNN>.answer, then create ${paths.ipc}/<NNN>.done and continue. No answer within ${patience}: write your context to ${paths.context}, mark the item [?] with the question below it, and stop.`;
+}
+
+function ending(paths: PromptPaths): string {
+  return `If you hit an error that you cannot resolve, mark the item [!] with a description below it and stop.
+When every item is ticked, \`touch ${paths.ipc}/.done\` and end with a summary of at most five lines.`;
+}
+
+function context(asked: Asked): string | null {
+  const lines = [`Context:`, asked.prompt.trim()];
+  if (asked.context !== null) lines.push(asked.context.trim());
+  if (asked.files.length > 0) lines.push(`Read first: ${asked.files.join(", ")}`);
+  if (asked.folder !== "") lines.push(`The request was made in the folder ${asked.folder}.`);
+  return lines.filter((line) => line !== "").join("\n");
+}
+
+function handover(
+  paths: PromptPaths,
+  before: { questions: readonly Question[]; hasContext: boolean },
+): string {
+  const lines = [
+    "A worker before you stopped part way. Items ticked [x] are done: check that they hold, do not repeat them. An item marked [?] or [!] is open again. Continue from there.",
+  ];
+  if (before.hasContext) lines.push(`It left its context in ${paths.context}: read that first.`);
+  const answered = before.questions.filter((question) => question.answer !== null);
+  if (answered.length > 0) lines.push(...answered.map(answerText));
+  const unread = answered.filter((question) => !question.acknowledged);
+  if (unread.length > 0) {
+    lines.push(
+      `First acknowledge: run \`${unread.map((question) => `dispatch ask --wait ${question.number}`).join(" && ")}\`.`,
+    );
+  }
+  return lines.join("\n");
+}
+
+const answerText = (question: Question) =>
+  `The answer to question ${question.number} ("${question.text}") is: ${question.answer}`;

@@ -1,0 +1,122 @@
+/**
+ * What a backend's output means, in one vocabulary for every vendor. A backend
+ * turns each line of its log into events; `summarise` folds them into what a
+ * task's outcome needs.
+ */
+
+/** Why a run failed, as `--json` names it. */
+export type Cause =
+  | "auth"
+  | "billing"
+  | "model_unavailable"
+  | "cli_missing"
+  | "rate_limit"
+  | "session_limit"
+  | "overloaded"
+  | "network"
+  | "prompt_too_long"
+  | "permission"
+  | "turn_limit"
+  | "budget_limit"
+  | "item_failed"
+  | "crash"
+  | "killed"
+  | "start_failed";
+
+export interface Tokens {
+  input: number;
+  /** The part of `input` that was read from a cache. */
+  cached: number;
+  output: number;
+}
+
+export type StreamEvent =
+  /** The backend opened a session that it can resume by this id. */
+  | { kind: "session"; id: string; model: string | null }
+  | { kind: "said"; text: string }
+  /** A tool was called; `text` is its name and main argument. */
+  | { kind: "tool"; text: string }
+  /** What a tool printed. */
+  | { kind: "output"; text: string }
+  /** A passing error that the CLI is retrying by itself. */
+  | { kind: "retry"; text: string }
+  | { kind: "error"; text: string; cause: Cause | null }
+  | { kind: "usage"; tokens: Tokens }
+  /** The backend's own verdict on the run. */
+  | {
+      kind: "result";
+      ok: boolean;
+      text: string;
+      cause: Cause | null;
+      denied: readonly string[];
+      tokens: Tokens | null;
+      costUsd: number | null;
+    };
+
+/** What the backend itself reported of one run. */
+export interface Report {
+  session: string | null;
+  model: string | null;
+  /** Null when it ended, or was ended, without a verdict. */
+  ok: boolean | null;
+  /** The final text of the worker, or of the error. */
+  text: string | null;
+  failure: { cause: Cause; evidence: string } | null;
+  /** Tools that the worker was not permitted to use. */
+  denied: readonly string[];
+  /** Null where the backend reports none: unknown is never 0. */
+  tokens: Tokens | null;
+  costUsd: number | null;
+}
+
+export const emptyReport: Report = {
+  session: null,
+  model: null,
+  ok: null,
+  text: null,
+  failure: null,
+  denied: [],
+  tokens: null,
+  costUsd: null,
+};
+
+/** Folds a run's events; the last verdict counts, as some CLIs write several. */
+export function summarise(events: Iterable<StreamEvent>): Report {
+  const report: Report = { ...emptyReport };
+  for (const event of events) {
+    switch (event.kind) {
+      case "session":
+        report.session = event.id;
+        report.model = event.model ?? report.model;
+        break;
+      case "said":
+        report.text = event.text;
+        break;
+      case "error":
+        report.failure = { cause: event.cause ?? "crash", evidence: event.text };
+        break;
+      case "usage":
+        report.tokens = event.tokens;
+        break;
+      case "result":
+        report.ok = event.ok;
+        report.denied = event.denied;
+        report.tokens = event.tokens ?? report.tokens;
+        report.costUsd = event.costUsd ?? report.costUsd;
+        if (event.text !== "") report.text = event.text;
+        if (event.ok) report.failure = null;
+        else {
+          report.failure = {
+            cause: event.cause ?? report.failure?.cause ?? "crash",
+            evidence: event.text || (report.failure?.evidence ?? "the backend reported an error"),
+          };
+        }
+        break;
+      case "tool":
+      case "output":
+      case "retry":
+        break;
+    }
+  }
+  return report;
+}

@@ -1,0 +1,71 @@
+/**
+ * Text that somebody else wrote, made fit to show: control characters taken
+ * out, long texts cut, words compared.
+ */
+
+/** How much of a worker's text is shown where nobody asked for all of it. */
+export const shownCharacters = 500;
+
+// Escape sequences go whole (CSI, OSC, and two-character ones), then what is
+// left of the control range, but for tab and newline.
+const escapeSequences =
+  // oxlint-disable-next-line no-control-regex
+  /\u001b(?:\[[0-?]*[ -/]*[@-~]|\][^\u0007\u001b]*(?:\u0007|\u001b\\)?|[@-Z\\-_])/g;
+// Bidirectional overrides and zero-width marks can make a line read as another.
+const invisible =
+  // oxlint-disable-next-line no-control-regex
+  /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]/g;
+
+/** Safe for a terminal or a host: no control characters but tab and newline. */
+export function printable(text: string): string {
+  return text.replaceAll("\r\n", "\n").replace(escapeSequences, "").replace(invisible, "");
+}
+
+/** Safe, and on one line. */
+export function oneLine(text: string): string {
+  return printable(text).replace(/\s+/g, " ").trim();
+}
+
+/** Cut at `limit` characters (never inside a surrogate pair), with an ellipsis. */
+export function cut(text: string, limit: number = shownCharacters): string {
+  if (text.length <= limit) return text;
+  const head = text.slice(0, limit - 1);
+  return `${/[\ud800-\udbff]$/.test(head) ? head.slice(0, -1) : head}…`;
+}
+
+/** Quoted for a POSIX shell, for commands that a person is to copy. */
+export function shellQuoted(word: string): string {
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`;
+}
+
+/** The known word nearest to what was typed, or null when none is near enough. */
+export function nearest(typed: string, known: Iterable<string>): string | null {
+  const wanted = typed.toLowerCase();
+  let best: string | null = null;
+  // A third of the word may be wrong: "sonet" is sonnet, "gpt" is not opus.
+  let bestDistance = Math.max(1, Math.floor(wanted.length / 3)) + 1;
+  for (const candidate of known) {
+    const distance = editDistance(wanted, candidate.toLowerCase(), bestDistance);
+    if (distance < bestDistance) {
+      best = candidate;
+      bestDistance = distance;
+    }
+  }
+  return best;
+}
+
+/** Levenshtein distance; gives up with `limit` once it can only be that or more. */
+function editDistance(a: string, b: string, limit: number): number {
+  if (Math.abs(a.length - b.length) >= limit) return limit;
+  let previous = Array.from({ length: b.length + 1 }, (_, column) => column);
+  for (let row = 1; row <= a.length; row++) {
+    const current = [row];
+    for (let column = 1; column <= b.length; column++) {
+      const substitution = previous[column - 1]! + (a[row - 1] === b[column - 1] ? 0 : 1);
+      current.push(Math.min(previous[column]! + 1, current[column - 1]! + 1, substitution));
+    }
+    if (Math.min(...current) >= limit) return limit;
+    previous = current;
+  }
+  return previous[b.length]!;
+}

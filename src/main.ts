@@ -1,0 +1,149 @@
+/**
+ * The command tree, and the only place that catches: an error becomes its
+ * message, a hint and an exit code. Commands are loaded one by one, when they
+ * are named; `--version` is answered before anything is.
+ */
+
+import { version } from "../package.json" with { type: "json" };
+import type { ArgsDef, CommandDef } from "citty";
+
+const commands = {
+  run: () => import("./commands/run.ts"),
+  status: () => import("./commands/status.ts"),
+  wait: () => import("./commands/wait.ts"),
+  answer: () => import("./commands/answer.ts"),
+  note: () => import("./commands/note.ts"),
+  logs: () => import("./commands/logs.ts"),
+  result: () => import("./commands/result.ts"),
+  stop: () => import("./commands/stop.ts"),
+  resume: () => import("./commands/resume.ts"),
+  clean: () => import("./commands/clean.ts"),
+  models: () => import("./commands/models.ts"),
+  config: () => import("./commands/config.ts"),
+  setup: () => import("./commands/setup.ts"),
+  guide: () => import("./commands/guide.ts"),
+  demo: () => import("./commands/demo.ts"),
+  ask: () => import("./commands/ask.ts"),
+};
+type Name = keyof typeof commands;
+
+const argv = process.argv.slice(2);
+if (argv[0] === "--version" || argv[0] === "-v") {
+  console.log(version);
+} else {
+  // Not awaited: a top-level await that rejects would let the program run on.
+  void main(argv);
+}
+
+async function main(argv: string[]): Promise<void> {
+  try {
+    await dispatch(argv);
+  } catch (error) {
+    await report(error, argv);
+  }
+}
+
+async function dispatch(argv: string[]): Promise<void> {
+  const [first, ...rest] = argv;
+  if (first === "--help" || first === "-h" || first === "help") {
+    const { print } = await import("./render/write.ts");
+    return print(await help(rest[0]));
+  }
+  const isBare = first === undefined || first.startsWith("-");
+  const command = isBare
+    ? await definition(() => import("./commands/home.ts"))
+    : await definition(commands[await known(first)]);
+  const rawArgs = isBare ? argv : rest;
+  const texts = rawArgs.indexOf("--");
+  const flags = texts === -1 ? rawArgs : rawArgs.slice(0, texts);
+  if (flags.includes("--help") || flags.includes("-h")) {
+    const { print } = await import("./render/write.ts");
+    return print(await help(first));
+  }
+  const [{ runCommand }, { checkArguments }] = await Promise.all([
+    import("citty"),
+    import("./cli/arguments.ts"),
+  ]);
+  checkArguments(isBare ? "" : first, (command.args ?? {}) as ArgsDef, rawArgs);
+  await runCommand(command, { rawArgs });
+  // What is still open (a watch, a timer) must not keep a finished command alive.
+  process.exit();
+}
+
+/** Commands differ in their arguments; from here on only what they share counts. */
+async function definition(load: () => Promise<{ default: unknown }>): Promise<CommandDef> {
+  return (await load()).default as CommandDef;
+}
+
+async function known(name: string): Promise<Name> {
+  if (Object.hasOwn(commands, name)) return name as Name;
+  const { usageError } = await import("./core/error.ts");
+  const { nearest } = await import("./core/text.ts");
+  const suggestion = nearest(name, Object.keys(commands));
+  throw usageError(
+    `unknown command ${name}${suggestion === null ? "" : `; did you mean ${suggestion}?`}`,
+    suggestion === null
+      ? `to start a task: dispatch run "${name} …"; all commands: dispatch --help`
+      : `dispatch ${suggestion} --help`,
+  );
+}
+
+async function help(name: string | undefined): Promise<string> {
+  const { commandHelp, overview } = await import("./cli/help.ts");
+  const describe = async (command: Name) => {
+    const { meta, args } = (await commands[command]()).default;
+    return {
+      name: command,
+      description: (meta as { description: string }).description,
+      args: args ?? {},
+    };
+  };
+  if (name !== undefined && !name.startsWith("-"))
+    return commandHelp(await describe(await known(name)));
+  const all = await Promise.all((Object.keys(commands) as Name[]).map(describe));
+  return overview(all.map((command) => [command.name, command.description]));
+}
+
+async function report(error: unknown, argv: readonly string[]): Promise<void> {
+  const { DispatchError } = await import("./core/error.ts");
+  const { hint, printJson, talk } = await import("./render/write.ts");
+  const known = error instanceof DispatchError ? error : systemError(error, DispatchError);
+  if (known === null) {
+    talk.error(error instanceof Error ? (error.stack ?? error.message) : String(error));
+    hint("this is a bug in dispatch: please report it with the lines above");
+    process.exit(1);
+  }
+  if (argv.includes("--json")) {
+    const { errorToJson } = await import("./render/json.ts");
+    printJson(errorToJson(known));
+  } else {
+    talk.error(known.message);
+    if (known.hint !== null) hint(known.hint);
+  }
+  process.exit(known.exitCode);
+}
+
+/** What the operating system refused, in its own words: a full disk, a read-only folder. */
+function systemError(
+  error: unknown,
+  DispatchError: typeof import("./core/error.ts").DispatchError,
+): InstanceType<typeof DispatchError> | null {
+  const { code, path, syscall } = error as NodeJS.ErrnoException;
+  if (!(error instanceof Error) || code === undefined || syscall === undefined) return null;
+  const reasons: Record<string, string> = {
+    ENOSPC: "the disk is full",
+    EROFS: "the file system is read-only",
+    EACCES: "permission denied",
+    EPERM: "permission denied",
+    EMFILE: "too many open files",
+    ENOTDIR: "a file stands where a folder should",
+  };
+  const reason = reasons[code] ?? error.message;
+  const where = path === undefined ? "" : `${path}: `;
+  return new DispatchError(
+    "failed",
+    code.toLowerCase(),
+    `${where}${reason}`,
+    "nothing was started; mend that and run it again",
+  );
+}

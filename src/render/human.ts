@@ -1,0 +1,240 @@
+/**
+ * Values → text, for people and for agents that read it. Each line must earn
+ * its tokens; texts that a worker wrote are stripped of control characters and cut.
+ */
+
+import { formatDuration } from "../core/duration.ts";
+import type { Event } from "../core/event.ts";
+import { nextCommand } from "../core/next.ts";
+import { type Item, progress } from "../core/plan.ts";
+import { isOpen, type Question } from "../core/question.ts";
+import type { Report, StreamEvent, Tokens } from "../core/stream.ts";
+import {
+  derive,
+  elapsed,
+  elapsedMs,
+  type Facts,
+  hasEnded,
+  isLive,
+  shownPlan,
+  type State,
+} from "../core/task.ts";
+import { cut, oneLine, printable } from "../core/text.ts";
+
+const itemLength = 120;
+
+type Colour = "red" | "green" | "yellow" | "cyan" | "dim" | "bold";
+const codes: Record<Colour, [number, number]> = {
+  red: [31, 39],
+  green: [32, 39],
+  yellow: [33, 39],
+  cyan: [36, 39],
+  dim: [2, 22],
+  bold: [1, 22],
+};
+
+/** In colour only where stdout shows it (a terminal, and no NO_COLOR). */
+export function paint(colour: Colour, text: string): string {
+  if (!Bun.enableANSIColors) return text;
+  const [on, off] = codes[colour];
+  return `\u001b[${on}m${text}\u001b[${off}m`;
+}
+
+export function modelName(facts: Facts): string {
+  return facts.asked?.alias ?? facts.run?.record?.model ?? facts.asked?.model ?? "unknown model";
+}
+
+const title = (facts: Facts) => `${paint("bold", facts.id)} (${modelName(facts)})`;
+
+/** Tasks that need a person first, then what runs, then the rest. */
+export function statusText(all: readonly Facts[], inFull: boolean, nowMs: number): string {
+  if (all.length === 0) return 'no tasks; start one: dispatch run "…"';
+  const rank = (facts: Facts) => {
+    const state = derive(facts);
+    if (state.kind === "waiting" || state.kind === "blocked") return 0;
+    return isLive(state) ? 1 : 2;
+  };
+  return [...all]
+    .sort((a, b) => rank(a) - rank(b))
+    .map((facts) => taskText(facts, inFull, nowMs))
+    .join("\n");
+}
+
+function taskText(facts: Facts, inFull: boolean, nowMs: number): string {
+  const state = derive(facts);
+  const plan = shownPlan(facts);
+  const { done, total } = progress(plan);
+  const took = elapsed(facts, nowMs);
+  const head = `${bullet(state)} ${title(facts)} — ${headline(state, done, total)}${took === null ? "" : `, ${took}`}`;
+  const lines = [head];
+  if (!hasEnded(state) || inFull || state.kind === "blocked") {
+    const current = isLive(state) ? plan.items.find((item) => item.marker === " ") : undefined;
+    lines.push(...plan.items.map((item) => itemText(item, item === current)));
+  }
+  for (const question of facts.questions.filter(isOpen))
+    lines.push(`  question ${question.number}: ${questionText(question)}`);
+  const detail = stateDetail(state);
+  if (detail !== null) lines.push(`  ${detail}`);
+  const next = nextCommand(facts, state);
+  if (next !== null) lines.push(`  next: ${next}`);
+  return lines.join("\n");
+}
+
+function bullet(state: State): string {
+  switch (state.kind) {
+    case "done":
+      return paint("green", "✓");
+    case "waiting":
+    case "blocked":
+      return paint("yellow", "?");
+    case "failed":
+    case "lost":
+      return paint("red", "!");
+    case "incomplete":
+    case "stopped":
+      return paint("yellow", "○");
+    default:
+      return paint("cyan", "●");
+  }
+}
+
+function headline(state: State, done: number, total: number): string {
+  const count = `${done}/${total} items complete`;
+  switch (state.kind) {
+    case "running":
+      return count;
+    case "done":
+      return `COMPLETE (${done}/${total})`;
+    case "failed":
+      return `FAILED (${state.cause}), ${count}`;
+    case "lost":
+    case "incomplete":
+    case "blocked":
+    case "stopped":
+      return `${state.kind.toUpperCase()}, ${count}`;
+    default:
+      return `${count}, ${state.kind}`;
+  }
+}
+
+function stateDetail(state: State): string | null {
+  switch (state.kind) {
+    case "failed":
+      return cut(oneLine(state.evidence));
+    case "queued":
+    case "blocked":
+    case "incomplete":
+    case "lost":
+      return cut(oneLine(state.reason));
+    default:
+      return null;
+  }
+}
+
+const itemMarks = { x: "✓", "?": "?", "!": "!", " ": "○" } as const;
+
+export function itemText(item: Item, isCurrent: boolean): string {
+  const text = cut(oneLine(item.text), itemLength);
+  if (isCurrent) return `  ⋯ ${text} (in progress)`;
+  const note = item.note !== null && item.marker !== "x" ? `: ${cut(oneLine(item.note))}` : "";
+  return `  ${itemMarks[item.marker]} ${text}${note}`;
+}
+
+export function questionText(question: Question): string {
+  const parts = [cut(oneLine(question.text))];
+  if (question.options.length > 0) parts.push(`[${question.options.map(oneLine).join(" | ")}]`);
+  if (question.default !== null) parts.push(`(default: ${oneLine(question.default)})`);
+  return parts.join(" ");
+}
+
+/** What `wait` prints: two lines an event, what happened and the next command. */
+export function eventText(event: Event): string {
+  const { facts } = event;
+  if (event.kind === "question") {
+    return `question ${event.question.number} from ${facts.id}: ${questionText(event.question)}\nanswer: dispatch answer ${facts.id} ${event.question.number} "…"`;
+  }
+  return outcomeText(facts, event.state);
+}
+
+export function outcomeText(facts: Facts, state: State): string {
+  const next = nextCommand(facts, state);
+  const first = outcomeLine(facts, state);
+  return next === null ? first : `${first}\nnext: ${next}`;
+}
+
+function outcomeLine(facts: Facts, state: State): string {
+  const { done, total } = progress(shownPlan(facts));
+  const ms = elapsedMs(facts, Date.now());
+  const figures = [
+    `${done}/${total} items`,
+    ...(ms === null ? [] : [formatDuration(ms)]),
+    ...(facts.run?.report.tokens ? [tokensText(facts.run.report.tokens)] : []),
+  ].join(", ");
+  const kind = state.kind === "failed" ? `failed (${state.cause})` : state.kind;
+  const detail =
+    stateDetail(state) ??
+    (facts.run?.report.text ? cut(oneLine(facts.run.report.text), 200) : null);
+  return `${facts.id} ${kind}: ${figures}${detail === null ? "" : ` — ${detail}`}`;
+}
+
+export function tokensText({ input, cached, output }: Tokens): string {
+  const cachedPart = cached > 0 ? ` (${count(cached)} cached)` : "";
+  return `${count(input)} tokens in${cachedPart}, ${count(output)} out`;
+}
+
+function count(value: number): string {
+  if (value < 1_000) return String(value);
+  return value < 1_000_000
+    ? `${(value / 1_000).toFixed(1)}k`
+    : `${(value / 1_000_000).toFixed(1)}M`;
+}
+
+/** Outcome, figures, then what the worker left; `output` is the text of output.md. */
+export function resultText(facts: Facts, output: string | null, outputPath: string): string {
+  const state = derive(facts);
+  // "next: dispatch result" is where the reader is already.
+  const lines = [state.kind === "done" ? outcomeLine(facts, state) : outcomeText(facts, state)];
+  const report = facts.run?.report;
+  const reported = [
+    ...(report?.model ? [`model ${report.model}`] : []),
+    ...(report?.session ? [`session ${report.session}`] : []),
+    ...(report?.costUsd === null || report?.costUsd === undefined
+      ? []
+      : [`$${report.costUsd.toFixed(4)}`]),
+  ];
+  if (reported.length > 0) lines.push(`reported: ${reported.join(", ")}`);
+  lines.push(...shownPlan(facts).items.map((item) => itemText(item, false)));
+  if (output !== null) lines.push("", printable(output).trimEnd());
+  else lines.push(`no ${outputPath}`, ...finalWords(report));
+  return lines.join("\n");
+}
+
+function finalWords(report: Report | undefined): string[] {
+  return report?.text ? ["", printable(report.text).trimEnd()] : [];
+}
+
+/** One event of a worker's log, or null for what is not worth a line. */
+export function logText(event: StreamEvent): string | null {
+  switch (event.kind) {
+    case "session":
+      return paint("dim", `session ${event.id}${event.model === null ? "" : ` (${event.model})`}`);
+    case "said":
+      return printable(event.text).trimEnd();
+    case "tool":
+      return paint("cyan", `→ ${cut(oneLine(event.text))}`);
+    case "output": {
+      const lines = printable(event.text).trimEnd().split("\n");
+      const shown = lines.slice(0, 5).map((line) => `  ${cut(line, 200)}`);
+      if (lines.length > 5) shown.push(`  … ${lines.length - 5} more lines`);
+      return paint("dim", shown.join("\n"));
+    }
+    case "retry":
+      return paint("yellow", oneLine(event.text));
+    case "error":
+      return paint("red", `error: ${cut(oneLine(event.text))}`);
+    case "result":
+      return event.ok ? null : paint("red", `failed: ${cut(oneLine(event.text))}`);
+    case "usage":
+      return null;
+  }
+}

@@ -1,0 +1,101 @@
+/** Values → the shapes of `--json`. */
+
+import type { DispatchError } from "../core/error.ts";
+import type { Event } from "../core/event.ts";
+import type { ErrorJson, EventJson, TaskJson } from "../core/json.ts";
+import { answerCommand, nextCommand } from "../core/next.ts";
+import { progress } from "../core/plan.ts";
+import type { Question } from "../core/question.ts";
+import { derive, type Facts, shownPlan, type State } from "../core/task.ts";
+import { oneLine, printable } from "../core/text.ts";
+
+const iso = (ms: number | null | undefined) =>
+  ms === null || ms === undefined ? null : new Date(ms).toISOString();
+const safe = (text: string | null) => (text === null ? null : printable(text));
+
+/** @param outputPath where the task's output is, or null when it left none */
+export function taskToJson(facts: Facts, outputPath: string | null): TaskJson {
+  const state = derive(facts);
+  const plan = shownPlan(facts);
+  const { run, asked } = facts;
+  return {
+    id: facts.id,
+    title: oneLine(asked?.title ?? plan.title ?? facts.id),
+    state: state.kind,
+    ...why(state),
+    model: run?.record?.model ?? asked?.model ?? null,
+    backend: run?.record?.backend ?? null,
+    alias: asked?.alias ?? null,
+    run: run?.number ?? null,
+    session: run?.report.session ?? run?.record?.session ?? null,
+    items: plan.items.map(({ marker, text, note }) => ({
+      marker,
+      text: printable(text),
+      note: safe(note),
+    })),
+    progress: progress(plan),
+    questions: facts.questions.map(questionToJson),
+    output: outputPath,
+    exit: run?.exit ?? null,
+    tokens: run?.report.tokens ?? null,
+    cost_usd: run?.report.costUsd ?? null,
+    started: run?.record?.started ?? null,
+    ended: iso(run?.endedMs),
+    next: nextCommand(facts, state),
+  };
+}
+
+function questionToJson(question: Question): TaskJson["questions"][number] {
+  return {
+    n: question.number,
+    text: printable(question.text),
+    options: question.options.map(printable),
+    default: safe(question.default),
+    asked: new Date(question.askedMs).toISOString(),
+    answered: question.answer !== null,
+    acknowledged: question.acknowledged,
+  };
+}
+
+function why(state: State): {
+  cause: string | null;
+  evidence: string | null;
+  reason: string | null;
+} {
+  const none = { cause: null, evidence: null, reason: null };
+  if (state.kind === "failed")
+    return { ...none, cause: state.cause, evidence: printable(state.evidence) };
+  return "reason" in state ? { ...none, reason: printable(state.reason) } : none;
+}
+
+export function eventToJson(event: Event, outputPath: string | null): EventJson {
+  const { id } = event.facts;
+  if (event.kind === "outcome") {
+    return {
+      schema: 1,
+      event: "outcome",
+      id,
+      state: event.state.kind,
+      ...why(event.state),
+      progress: progress(shownPlan(event.facts)),
+      output: outputPath,
+      next: nextCommand(event.facts, event.state),
+    };
+  }
+  const { n, text, options, default: fallback } = questionToJson(event.question);
+  return {
+    schema: 1,
+    event: "question",
+    id,
+    n,
+    text,
+    options,
+    default: fallback,
+    next: answerCommand(id, n),
+  };
+}
+
+export const errorToJson = ({ code, message, hint }: DispatchError): ErrorJson => ({
+  schema: 1,
+  error: { code, message, hint },
+});

@@ -1,0 +1,111 @@
+/**
+ * The only place that spells file names.
+ *
+ *     .dispatch/                     in the project's root
+ *       .gitignore  staging/  told/
+ *       tasks/<task-id>/
+ *         plan.md  task.yaml  output.md  context.md
+ *         notes/001.md
+ *         ipc/001.question  001.answer  001.done  .done
+ *         runs/001/prompt.md  command.json  log  pid  exit  stop
+ *     ~/.dispatch/config.yaml        DISPATCH_HOME names another folder
+ */
+
+import { homedir } from "node:os";
+import { join } from "node:path";
+
+export const dispatchFolder = ".dispatch";
+
+export interface ProjectPaths {
+  root: string;
+  folder: string;
+  gitignore: string;
+  /** Where folders are made whole before they are renamed into place. */
+  staging: string;
+  tasks: string;
+  /** A file for each host session: what it has been told. */
+  told: string;
+}
+
+export function projectPaths(root: string): ProjectPaths {
+  const folder = join(root, dispatchFolder);
+  return {
+    root,
+    folder,
+    gitignore: join(folder, ".gitignore"),
+    staging: join(folder, "staging"),
+    tasks: join(folder, "tasks"),
+    told: join(folder, "told"),
+  };
+}
+
+export interface TaskPaths {
+  id: string;
+  folder: string;
+  plan: string;
+  asked: string;
+  output: string;
+  context: string;
+  notes: string;
+  ipc: string;
+  completionMark: string;
+  runs: string;
+}
+
+export const taskPaths = (project: ProjectPaths, id: string): TaskPaths =>
+  taskPathsIn(join(project.tasks, id), id);
+
+export function taskPathsIn(folder: string, id: string): TaskPaths {
+  const ipc = join(folder, "ipc");
+  return {
+    id,
+    folder,
+    plan: join(folder, "plan.md"),
+    asked: join(folder, "task.yaml"),
+    output: join(folder, "output.md"),
+    context: join(folder, "context.md"),
+    notes: join(folder, "notes"),
+    ipc,
+    completionMark: join(ipc, ".done"),
+    runs: join(folder, "runs"),
+  };
+}
+
+export interface RunPaths {
+  folder: string;
+  prompt: string;
+  record: string;
+  log: string;
+  pid: string;
+  exit: string;
+  stop: string;
+}
+
+export function runPathsIn(folder: string): RunPaths {
+  return {
+    folder,
+    prompt: join(folder, "prompt.md"),
+    record: join(folder, "command.json"),
+    log: join(folder, logName),
+    pid: join(folder, "pid"),
+    exit: join(folder, "exit"),
+    stop: join(folder, "stop"),
+  };
+}
+
+export const runPaths = (task: TaskPaths, number: number): RunPaths =>
+  runPathsIn(join(task.runs, ordinal(number)));
+
+/** A run's log changes all the time and says nothing by itself. */
+export const logName = "log";
+
+/** 1 → "001": questions, notes and runs are counted so. */
+export const ordinal = (count: number) => String(count).padStart(3, "0");
+
+export const questionPath = (task: TaskPaths, number: string) =>
+  join(task.ipc, `${number}.question`);
+export const answerPath = (task: TaskPaths, number: string) => join(task.ipc, `${number}.answer`);
+export const ackPath = (task: TaskPaths, number: string) => join(task.ipc, `${number}.done`);
+
+export const homeFolder = () => process.env["DISPATCH_HOME"] || join(homedir(), dispatchFolder);
+export const configPath = () => join(homeFolder(), "config.yaml");

@@ -1,0 +1,64 @@
+/**
+ * Writing. Nothing is written in place: a file appears whole or not at all, and
+ * what happens once (a question, an answer, a stop request) is created, which
+ * fails where it is there already.
+ */
+
+import {
+  closeSync,
+  fsyncSync,
+  linkSync,
+  openSync,
+  renameSync,
+  unlinkSync,
+  writeSync,
+} from "node:fs";
+import { basename, dirname, join } from "node:path";
+
+function writeTemporary(path: string, content: string | Uint8Array): string {
+  const temporary = join(
+    dirname(path),
+    `.${basename(path)}.${crypto.randomUUID().slice(0, 8)}.tmp`,
+  );
+  const bytes = typeof content === "string" ? Buffer.from(content) : content;
+  const fd = openSync(temporary, "wx", 0o600);
+  try {
+    for (let at = 0; at < bytes.length;) at += writeSync(fd, bytes, at);
+    fsyncSync(fd);
+  } catch (error) {
+    unlinkSync(temporary);
+    throw error;
+  } finally {
+    closeSync(fd);
+  }
+  return temporary;
+}
+
+/** Puts the file in the place of whatever stands there. */
+export function replace(path: string, content: string | Uint8Array): void {
+  const temporary = writeTemporary(path, content);
+  try {
+    renameSync(temporary, path);
+  } catch (error) {
+    unlinkSync(temporary);
+    throw error;
+  }
+}
+
+/** True when this call made the file; false when somebody had made it before. */
+export function create(path: string, content: string | Uint8Array): boolean {
+  const temporary = writeTemporary(path, content);
+  try {
+    linkSync(temporary, path);
+    return true;
+  } catch (error) {
+    if (isErrno(error, "EEXIST")) return false;
+    throw error;
+  } finally {
+    unlinkSync(temporary);
+  }
+}
+
+export function isErrno(error: unknown, ...codes: string[]): boolean {
+  return error instanceof Error && codes.includes((error as NodeJS.ErrnoException).code ?? "");
+}

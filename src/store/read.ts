@@ -1,0 +1,91 @@
+/**
+ * Reading what others wrote. Every path may have been put there by a worker: no
+ * link is followed, nothing but a regular file is opened, and no more than
+ * `limit` bytes are taken. Bytes that are not UTF-8 become U+FFFD.
+ */
+
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  openSync,
+  readdirSync,
+  readSync,
+  lstatSync,
+} from "node:fs";
+
+export interface FileText {
+  text: string;
+  /** The file is larger than what was read of it. */
+  isCut: boolean;
+  modifiedMs: number;
+}
+
+const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+export const defaultLimit = 256 * 1024;
+
+/** The start of a file, or null where there is no regular file. */
+export function readText(path: string, limit: number = defaultLimit): FileText | null {
+  return withFile(path, (fd, size, modifiedMs) => ({
+    text: readAt(fd, 0, Math.min(size, limit)),
+    isCut: size > limit,
+    modifiedMs,
+  }));
+}
+
+/**
+ * Whole lines of a file's start and end, at most `limit` bytes of each; all of
+ * it when it is no longer than both. Null where there is no regular file.
+ */
+export function readEnds(
+  path: string,
+  limit: number,
+): { lines: string[]; modifiedMs: number } | null {
+  return withFile(path, (fd, size, modifiedMs) => {
+    if (size <= 2 * limit) return { lines: readAt(fd, 0, size).split("\n"), modifiedMs };
+    const head = readAt(fd, 0, limit).split("\n").slice(0, -1);
+    const tail = readAt(fd, size - limit, limit)
+      .split("\n")
+      .slice(1);
+    return { lines: [...head, ...tail], modifiedMs };
+  });
+}
+
+/** Names in a folder, sorted; none where there is no such folder or it is a link. */
+export function readNames(folder: string): string[] {
+  try {
+    if (!lstatSync(folder).isDirectory()) return [];
+    return readdirSync(folder).sort();
+  } catch {
+    return [];
+  }
+}
+
+function withFile<T>(
+  path: string,
+  body: (fd: number, size: number, modifiedMs: number) => T,
+): T | null {
+  let fd: number;
+  try {
+    fd = openSync(path, flags);
+  } catch {
+    return null;
+  }
+  try {
+    const stat = fstatSync(fd);
+    return stat.isFile() ? body(fd, stat.size, stat.mtimeMs) : null;
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function readAt(fd: number, position: number, length: number): string {
+  const bytes = Buffer.allocUnsafe(length);
+  let got = 0;
+  while (got < length) {
+    const count = readSync(fd, bytes, got, length - got, position + got);
+    if (count === 0) break;
+    got += count;
+  }
+  return bytes.toString("utf8", 0, got);
+}

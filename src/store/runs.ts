@@ -1,0 +1,87 @@
+/** Runs: one folder for each execution of a worker on a task. */
+
+import { mkdirSync, renameSync, rmSync } from "node:fs";
+import * as v from "valibot";
+import type { RunRecord } from "../core/task.ts";
+import { type RunPaths, runPaths, runPathsIn, type TaskPaths } from "./paths.ts";
+import { create, isErrno, replace } from "./publish.ts";
+import { readNames, readText } from "./read.ts";
+
+/** The number of the latest run, 0 where there is none. */
+export function latestRun(task: TaskPaths): number {
+  const numbers = readNames(task.runs).filter((name) => /^\d{3,}$/.test(name));
+  return numbers.reduce((latest, name) => Math.max(latest, Number(name)), 0);
+}
+
+/**
+ * Makes a run whole or not at all: `prepare` fills the staged folder (and takes
+ * the lock in it), so that whoever sees a run sees it locked. The rename fails
+ * where another launcher has taken the number.
+ *
+ * @returns false when the number is taken
+ */
+export function createRun(
+  task: TaskPaths,
+  number: number,
+  stagedFolder: string,
+  content: { prompt: string; record: RunRecord },
+): RunPaths | null {
+  const staged = runPathsIn(stagedFolder);
+  replace(staged.prompt, content.prompt);
+  replace(staged.record, `${JSON.stringify(content.record, null, 2)}\n`);
+  mkdirSync(task.runs, { recursive: true, mode: 0o700 });
+  try {
+    const final = runPaths(task, number);
+    renameSync(staged.folder, final.folder);
+    return final;
+  } catch (error) {
+    if (!isErrno(error, "ENOTEMPTY", "EEXIST", "ENOTDIR")) throw error;
+    rmSync(staged.folder, { recursive: true, force: true });
+    return null;
+  }
+}
+
+const recordSchema = v.object({
+  model: v.string(),
+  backend: v.string(),
+  argv: v.array(v.string()),
+  cwd: v.string(),
+  env: v.array(v.string()),
+  session: v.nullable(v.string()),
+  resumes: v.nullable(v.number()),
+  token: v.string(),
+  tmp: v.string(),
+  started: v.string(),
+});
+
+export function readRecord(run: RunPaths): RunRecord | null {
+  const file = readText(run.record, 4 * 1024 * 1024);
+  if (file === null) return null;
+  try {
+    const parsed = v.safeParse(recordSchema, JSON.parse(file.text));
+    return parsed.success ? parsed.output : null;
+  } catch {
+    return null;
+  }
+}
+
+/** The exit record; null while there is none. The shim writes it in one line: without its end, it is not there yet. */
+export function readExit(run: RunPaths): { code: number; atMs: number } | null {
+  const file = readText(run.exit, 64);
+  const code = /^(\d{1,3})\n$/.exec(file?.text ?? "")?.[1];
+  return file === null || code === undefined ? null : { code: Number(code), atMs: file.modifiedMs };
+}
+
+/** An exit record for a worker whose shim could not even be started. */
+export function writeExit(run: RunPaths, code: number): void {
+  create(run.exit, `${code}\n`);
+}
+
+/** The intent to stop, written before any signal. */
+export function requestStop(run: RunPaths): void {
+  create(run.stop, "");
+}
+
+export function stopRequested(run: RunPaths): boolean {
+  return readText(run.stop, 0) !== null;
+}

@@ -1,0 +1,120 @@
+/** Projects and their task folders: `.dispatch/tasks/<task-id>/`. */
+
+import { lstatSync, mkdirSync, readlinkSync, renameSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import * as v from "valibot";
+import { refused } from "../core/error.ts";
+import { type Plan, parsePlan } from "../core/plan.ts";
+import type { Asked } from "../core/task.ts";
+import { isTaskId } from "../core/task-id.ts";
+import { type ProjectPaths, type TaskPaths, taskPaths, taskPathsIn } from "./paths.ts";
+import { create, isErrno, replace } from "./publish.ts";
+import { readNames, readText } from "./read.ts";
+
+const longestPlan = 1024 * 1024;
+
+/** Makes `.dispatch` where it is missing. Refuses one that is a link: its files would be elsewhere. */
+export function ensureProject(project: ProjectPaths): void {
+  checkProject(project);
+  for (const folder of [project.folder, project.tasks, project.staging]) {
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+  }
+  create(project.gitignore, "*\n");
+}
+
+/** Refuses a `.dispatch` that is a link or no folder; one that is missing is fine. */
+export function checkProject(project: ProjectPaths): void {
+  const stat = lstatSync(project.folder, { throwIfNoEntry: false });
+  if (stat === undefined || stat.isDirectory()) return;
+  const what = stat.isSymbolicLink() ? `a link to ${readlinkSync(project.folder)}` : "not a folder";
+  throw refused(
+    "dispatch_folder",
+    `${project.folder} is ${what}; expected a folder of its own`,
+    `remove it, or run dispatch in another project`,
+  );
+}
+
+/** The ids of all tasks, sorted; folders that cannot be tasks are passed over. */
+export function taskIds(project: ProjectPaths): string[] {
+  return readNames(project.tasks).filter(isTaskId);
+}
+
+export function taskExists(project: ProjectPaths, id: string): boolean {
+  const stat = lstatSync(taskPaths(project, id).folder, { throwIfNoEntry: false });
+  return stat?.isDirectory() ?? false;
+}
+
+/**
+ * Makes a task, whole or not at all: its folder is filled elsewhere and renamed
+ * into place, which fails where the id is taken.
+ *
+ * @returns null when the id is taken
+ */
+export function createTask(
+  project: ProjectPaths,
+  id: string,
+  asked: Asked,
+  plan: string,
+): TaskPaths | null {
+  const staged = taskPathsIn(stage(project), id);
+  try {
+    mkdirSync(staged.ipc);
+    mkdirSync(staged.runs);
+    replace(staged.asked, Bun.YAML.stringify(asked, null, 2));
+    replace(staged.plan, plan);
+    const final = taskPaths(project, id);
+    renameSync(staged.folder, final.folder);
+    return final;
+  } catch (error) {
+    rmSync(staged.folder, { recursive: true, force: true });
+    if (isErrno(error, "ENOTEMPTY", "EEXIST", "ENOTDIR")) return null;
+    throw error;
+  }
+}
+
+/** A new folder on the same file system, for renaming into place. */
+export function stage(project: ProjectPaths): string {
+  const folder = join(project.staging, crypto.randomUUID());
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  return folder;
+}
+
+/** Removes a task's folder at once, as others see it, and then its files. */
+export function removeTask(project: ProjectPaths, task: TaskPaths): void {
+  const doomed = join(stage(project), task.id);
+  renameSync(task.folder, doomed);
+  rmSync(join(doomed, ".."), { recursive: true, force: true });
+}
+
+const askedSchema = v.object({
+  title: v.string(),
+  prompt: v.string(),
+  context: v.nullable(v.string()),
+  files: v.array(v.string()),
+  items: v.array(v.string()),
+  ownPlan: v.boolean(),
+  model: v.string(),
+  alias: v.nullable(v.string()),
+  answerTimeoutMs: v.number(),
+  host: v.nullable(v.string()),
+  folder: v.string(),
+  created: v.string(),
+});
+
+/** What was asked; null for a folder of another program, or when the file cannot be read. */
+export function readAsked(task: TaskPaths): Asked | null {
+  const file = readText(task.asked, 4 * longestPlan);
+  if (file === null) return null;
+  try {
+    const parsed = v.safeParse(askedSchema, Bun.YAML.parse(file.text));
+    return parsed.success ? parsed.output : null;
+  } catch {
+    return null;
+  }
+}
+
+/** The plan as its file stands; null when there is none. */
+export function readPlan(task: TaskPaths): Plan | null {
+  const file = readText(task.plan, longestPlan);
+  return file === null ? null : parsePlan(file.text).plan;
+}

@@ -1,0 +1,51 @@
+/**
+ * The host: the coding-agent session that this program was called from, told
+ * by the variables that its shells are given. None of them may reach a worker,
+ * which would take itself for a child of that session.
+ */
+
+type Environment = Record<string, string | undefined>;
+
+const sessionVariables = [
+  "CLAUDE_CODE_SESSION_ID",
+  "CODEX_THREAD_ID",
+  "GEMINI_SESSION_ID",
+  "OPENCODE_SESSION_ID",
+];
+
+const hostVariables = new Set([
+  ...sessionVariables,
+  "CLAUDECODE",
+  "CLAUDE_CODE_ENTRYPOINT",
+  "CLAUDE_CODE_CHILD_SESSION",
+  "CLAUDE_CODE_EXECPATH",
+  "CLAUDE_CODE_SESSION_KIND",
+  "CLAUDE_CODE_SESSION_NAME",
+  "CLAUDE_CODE_SSE_PORT",
+  "CLAUDE_JOB_DIR",
+  "AI_AGENT",
+  "TRACEPARENT",
+  // Ours, of a worker that dispatches a worker.
+  "DISPATCH_TASK",
+  "DISPATCH_TASK_DIR",
+  "DISPATCH_RUN",
+  // They make a compiled Bun program load or become something else.
+  "BUN_OPTIONS",
+  "BUN_BE_BUN",
+]);
+
+/** The id of the host's session, or null for a person at a shell. */
+export function hostSession(env: Environment): string | null {
+  for (const name of sessionVariables) if (env[name]) return env[name];
+  return null;
+}
+
+/** The user's environment without the host's session. */
+export function withoutHost(env: Environment): Record<string, string> {
+  const kept: Record<string, string> = {};
+  for (const [name, value] of Object.entries(env)) {
+    if (value === undefined || hostVariables.has(name) || name.startsWith("CLAUDE_BG_")) continue;
+    kept[name] = value;
+  }
+  return kept;
+}

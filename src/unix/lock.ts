@@ -1,0 +1,74 @@
+/**
+ * Liveness: the kernel's own word on whether anything of a run still lives.
+ *
+ * A run's log is opened once, locked with flock(2), and inherited as stdout and
+ * stderr by the shim and the worker. The lock belongs to the open file, so the
+ * kernel drops it when the last of them ends, however it ends. No pid is asked:
+ * pids are reused, and a zombie answers to its own.
+ */
+
+import { dlopen, FFIType } from "bun:ffi";
+import { closeSync, constants, openSync } from "node:fs";
+
+const [shared, exclusive, nonBlocking] = [1, 2, 4];
+
+let flock: ((fd: number, operation: number) => number) | null = null;
+
+function loadFlock(): (fd: number, operation: number) => number {
+  const libraries =
+    process.platform === "darwin"
+      ? ["libSystem.B.dylib"]
+      : ["libc.so.6", `libc.musl-${process.arch === "arm64" ? "aarch64" : "x86_64"}.so.1`];
+  let reason: unknown = null;
+  for (const library of libraries) {
+    try {
+      return dlopen(library, { flock: { args: [FFIType.i32, FFIType.i32], returns: FFIType.i32 } })
+        .symbols.flock;
+    } catch (error) {
+      reason = error;
+    }
+  }
+  throw new Error("no flock(2) on this system", { cause: reason });
+}
+
+function tryLock(fd: number, operation: number): boolean {
+  flock ??= loadFlock();
+  return flock(fd, operation) === 0;
+}
+
+/**
+ * Creates `path`, opened for appending and locked. The caller owns the file
+ * descriptor: closing it ends the lock unless a child has inherited it.
+ */
+export function openLocked(path: string): number {
+  const fd = openSync(path, constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT, 0o600);
+  if (tryLock(fd, exclusive | nonBlocking)) return fd;
+  closeSync(fd);
+  throw new Error(`already locked: ${path}`);
+}
+
+/** Whether anybody holds the lock of the file; false where there is no file. */
+export function isLocked(path: string): boolean {
+  let fd: number;
+  try {
+    fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  } catch {
+    return false;
+  }
+  try {
+    return !tryLock(fd, shared | nonBlocking);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** Runs `body` while no other process does so for the same file, which is created where it is missing. */
+export function withLock<T>(path: string, body: () => T): T {
+  const fd = openSync(path, constants.O_RDWR | constants.O_CREAT, 0o600);
+  try {
+    tryLock(fd, exclusive);
+    return body();
+  } finally {
+    closeSync(fd);
+  }
+}

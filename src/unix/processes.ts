@@ -1,0 +1,104 @@
+/**
+ * Finding every process of a run. Agents start their tools in sessions of their
+ * own, so a process group is not enough: a run's processes are those that carry
+ * its random token in their environment, and all that descend from them.
+ */
+
+import { readdirSync, readFileSync } from "node:fs";
+
+export interface Process {
+  pid: number;
+  parent: number;
+  /** Already dead, only not yet reaped. */
+  zombie: boolean;
+  command: string;
+}
+
+/** Every process that carries `NAME=value` in its environment, or descends from one that does; not this one. */
+export function findMarked(mark: string): Process[] {
+  const all = process.platform === "linux" ? listByProc() : listByPs();
+  const carries = process.platform === "linux" ? environHas : psEnvironHas(mark);
+  const found = new Set<number>();
+  for (const { pid } of all) if (carries(pid, mark)) found.add(pid);
+  for (let grown = true; grown;) {
+    grown = false;
+    for (const { pid, parent } of all) {
+      if (found.has(parent) && !found.has(pid)) {
+        found.add(pid);
+        grown = true;
+      }
+    }
+  }
+  return all.filter(({ pid, zombie }) => found.has(pid) && pid !== process.pid && !zombie);
+}
+
+/** False where the process has gone already. */
+export function signal(pid: number, name: NodeJS.Signals): boolean {
+  try {
+    return process.kill(pid, name);
+  } catch {
+    return false;
+  }
+}
+
+function listByProc(): Process[] {
+  const processes: Process[] = [];
+  for (const entry of readdirSync("/proc")) {
+    if (!/^\d+$/.test(entry)) continue;
+    try {
+      // pid (command) state parent …; the command may hold spaces and parentheses.
+      const stat = readFileSync(`/proc/${entry}/stat`, "latin1");
+      const close = stat.lastIndexOf(")");
+      const [state, parent] = stat.slice(close + 2).split(" ", 2);
+      processes.push({
+        pid: Number(entry),
+        parent: Number(parent),
+        zombie: state === "Z" || state === "X",
+        command: stat.slice(stat.indexOf("(") + 1, close),
+      });
+    } catch {
+      // It ended while we looked.
+    }
+  }
+  return processes;
+}
+
+function environHas(pid: number, mark: string): boolean {
+  try {
+    return `\0${readFileSync(`/proc/${pid}/environ`, "latin1")}`.includes(`\0${mark}\0`);
+  } catch {
+    return false;
+  }
+}
+
+// Elsewhere ps(1) has to do: `e` appends the environment to the command.
+function ps(...columns: string[]): string[] {
+  const { stdout } = Bun.spawnSync(["ps", "-axww", ...columns], {
+    stdin: "ignore",
+    stderr: "ignore",
+  });
+  return stdout.toString().split("\n");
+}
+
+function listByPs(): Process[] {
+  return ps("-o", "pid=,ppid=,stat=,comm=").flatMap((line) => {
+    const [, pid, parent, state, command] = /^\s*(\d+)\s+(\d+)\s+(\S+)\s+(.*)$/.exec(line) ?? [];
+    if (pid === undefined) return [];
+    return [
+      {
+        pid: Number(pid),
+        parent: Number(parent),
+        zombie: state!.startsWith("Z"),
+        command: command!,
+      },
+    ];
+  });
+}
+
+function psEnvironHas(mark: string): (pid: number) => boolean {
+  const marked = new Set<number>();
+  for (const line of ps("-E", "-o", "pid=,command=")) {
+    if (line.includes(mark)) marked.add(Number.parseInt(line, 10));
+  }
+  return (pid) => marked.has(pid);
+}

@@ -1,0 +1,78 @@
+/** Starting processes: detached workers under the shim, and short questions to other programs. */
+
+import { closeSync, constants, openSync } from "node:fs";
+import shim from "./shim.sh" with { type: "text" };
+
+export interface ShimStart {
+  runDir: string;
+  argv: readonly string[];
+  cwd: string;
+  env: Record<string, string>;
+  /** The file fed to the worker's stdin, or null for an empty one. */
+  stdinPath: string | null;
+  /** The open, locked log; closed here once the shim has inherited it. */
+  logFd: number;
+}
+
+/**
+ * Starts the shim in a session of its own and returns once the worker has been
+ * exec'd, or could not be. Outlives this process, its terminal and its host.
+ */
+export async function startShim({
+  runDir,
+  argv,
+  cwd,
+  env,
+  stdinPath,
+  logFd,
+}: ShimStart): Promise<void> {
+  const stdin = openSync(stdinPath ?? "/dev/null", constants.O_RDONLY);
+  try {
+    const child = Bun.spawn(["/bin/sh", "-c", shim, "dispatch-shim", runDir, ...argv], {
+      cwd,
+      env,
+      detached: true,
+      stdio: [stdin, logFd, logFd, "pipe"],
+    });
+    child.unref();
+    // The shim says when the worker is exec'd; whatever fails before that closes the pipe.
+    await firstByte(child.stdio[3] as number);
+  } finally {
+    closeSync(stdin);
+    closeSync(logFd);
+  }
+}
+
+/** Waits for a byte from a pipe, or for its end. */
+async function firstByte(fd: number): Promise<void> {
+  const reader = Bun.file(fd).stream().getReader();
+  await reader.read();
+  await reader.cancel();
+}
+
+export interface Captured {
+  ok: boolean;
+  stdout: string;
+}
+
+/** Runs a program for its output, with nothing on stdin; not ok when it fails, is missing or takes too long. */
+export async function capture(
+  argv: string[],
+  timeoutMs: number,
+  env: Record<string, string>,
+): Promise<Captured> {
+  try {
+    const child = Bun.spawn(argv, {
+      env,
+      stdin: "ignore",
+      stdout: "pipe",
+      stderr: "ignore",
+      timeout: timeoutMs,
+      killSignal: "SIGKILL",
+    });
+    const stdout = await new Response(child.stdout).text();
+    return { ok: (await child.exited) === 0, stdout };
+  } catch {
+    return { ok: false, stdout: "" };
+  }
+}

@@ -1,0 +1,84 @@
+/**
+ * "Look again": ticks when something below a folder may have changed.
+ *
+ * A file event only ever means that: its name is not trusted, since an atomic
+ * rename can be reported under the temporary name and an overflow under none.
+ * A heartbeat ticks anyway, because a `kill -9` makes no file event and
+ * watching loses some (limits, network file systems, a folder moved away).
+ */
+
+import { type FSWatcher, watch } from "node:fs";
+
+export interface Ticks extends AsyncIterable<void> {
+  close(): void;
+}
+
+/**
+ * The first tick comes at once, after the watch stands: subscribe, look, wait.
+ * Ticks that come while one is being handled fold into a single next one.
+ *
+ * @param noisy names of files whose changes can wait for the heartbeat
+ */
+export function watchTicks(
+  folder: string,
+  heartbeatMs: number,
+  noisy: readonly string[] = [],
+): Ticks {
+  let watcher: FSWatcher | null = null;
+  let pending = true;
+  let closed = false;
+  let wake: (() => void) | null = null;
+
+  const tick = () => {
+    pending = true;
+    wake?.();
+  };
+  const disarm = () => {
+    watcher?.close();
+    watcher = null;
+  };
+  const arm = () => {
+    if (watcher !== null || closed) return;
+    try {
+      watcher = watch(folder, { recursive: true, persistent: true }, (_event, name) => {
+        const file = name?.slice(name.lastIndexOf("/") + 1);
+        if (file === undefined || !noisy.includes(file)) tick();
+        // The folder itself was renamed or removed: this watch is deaf from now on.
+        if (name === null || name === "") disarm();
+      });
+      // Out of watches for a subfolder: the heartbeat covers for it.
+      watcher.on("error", tick);
+    } catch {
+      watcher = null;
+    }
+  };
+
+  arm();
+  const heartbeat = setInterval(() => {
+    arm();
+    tick();
+  }, heartbeatMs);
+  const close = () => {
+    closed = true;
+    clearInterval(heartbeat);
+    disarm();
+    wake?.();
+  };
+
+  return {
+    close,
+    async *[Symbol.asyncIterator]() {
+      try {
+        while (!closed) {
+          if (!pending) await new Promise<void>((resolve) => (wake = resolve));
+          wake = null;
+          if (closed) return;
+          pending = false;
+          yield;
+        }
+      } finally {
+        close();
+      }
+    },
+  };
+}
