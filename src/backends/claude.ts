@@ -83,7 +83,7 @@ export function claudeEvents(event: Json): StreamEvent[] {
         return [
           {
             kind: "retry",
-            text: `retry ${event["attempt"]}/${event["max_retries"]}: ${asText(event["error"])} ${status ?? ""}`.trim(),
+            text: `retry ${asNumber(event["attempt"])}/${asNumber(event["max_retries"])}: ${asText(event["error"])} ${status ?? ""}`.trim(),
           },
         ];
       }
@@ -130,13 +130,14 @@ function resultEvent(event: Json): StreamEvent {
   const written = asNumber(usage["cache_creation_input_tokens"]) ?? 0;
   const text = asText(event["result"]);
   const ok = event["is_error"] !== true;
+  const errors = Array.isArray(event["errors"]) ? event["errors"].map(asText).join("; ") : "";
   const denied = asArray(event["permission_denials"]).map((denial) =>
     toolText(asText(denial["tool_name"]), asObject(denial["tool_input"])),
   );
   return {
     kind: "result",
     ok,
-    text: text || (ok ? "" : asText(event["subtype"]).replaceAll("_", " ")),
+    text: text || (ok ? "" : errors || asText(event["subtype"]).replaceAll("_", " ")),
     cause: ok ? null : (subtypeCause(asText(event["subtype"])) ?? causeOf(text)),
     denied,
     tokens: tokens(

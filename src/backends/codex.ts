@@ -38,6 +38,9 @@ export const codex: Backend = {
       // Unreachable, it would otherwise try again for ever.
       "-c",
       "features.unbounded_connection_retries=false",
+      // Its shells are login shells, whose profile may set PATH anew: `dispatch` would be gone.
+      "-c",
+      "allow_login_shell=false",
       ...(work.resume && work.session !== null ? ["resume", work.session] : []),
       "-",
     ],
@@ -47,9 +50,11 @@ export const codex: Backend = {
     args: ["debug", "models"],
     parse: (stdout) =>
       asArray(asObject(JSON.parse(stdout))["models"])
-        .filter((model) => model["visibility"] !== "hide" && model["visibility"] !== "hidden")
+        .filter((model) => model["visibility"] === "list")
+        .sort((a, b) => (asNumber(a["priority"]) ?? 1e6) - (asNumber(b["priority"]) ?? 1e6))
         .map((model) => asText(model["slug"])),
-    fallback: ["gpt-5.3-codex", "gpt-5.2-codex", "gpt-5.2"],
+    // Of a CLI too old to list them.
+    fallback: ["gpt-5.5", "gpt-5.3-codex"],
   },
   read: (line) => {
     const event = parseObject(line);
@@ -58,7 +63,7 @@ export const codex: Backend = {
 };
 
 function stderrLine(line: string): StreamEvent[] {
-  const error = /^(?:.*\s)?(?:ERROR|error):?\s+(.*)$/.exec(line)?.[1];
+  const error = /^(?:.*\s)?(?:ERROR|Error|error):?\s+(.*)$/.exec(line)?.[1];
   if (error !== undefined) return [{ kind: "error", text: error, cause: causeOf(error) }];
   return line.trim() === "" ? [] : [{ kind: "output", text: line }];
 }

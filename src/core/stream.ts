@@ -56,6 +56,8 @@ export type StreamEvent =
 /** What the backend itself reported of one run. */
 export interface Report {
   session: string | null;
+  /** The session holds something to go on from: a resume of an empty one is refused. */
+  began: boolean;
   model: string | null;
   /** Null when it ended, or was ended, without a verdict. */
   ok: boolean | null;
@@ -71,6 +73,7 @@ export interface Report {
 
 export const emptyReport: Report = {
   session: null,
+  began: false,
   model: null,
   ok: null,
   text: null,
@@ -90,6 +93,7 @@ export function summarise(events: Iterable<StreamEvent>): Report {
         report.model = event.model ?? report.model;
         break;
       case "said":
+        report.began = true;
         report.text = event.text;
         break;
       case "error":
@@ -101,7 +105,8 @@ export function summarise(events: Iterable<StreamEvent>): Report {
       case "result":
         report.ok = event.ok;
         report.denied = event.denied;
-        report.tokens = event.tokens ?? report.tokens;
+        // Each verdict counts its own tokens, but its cost is that of all so far.
+        report.tokens = event.tokens === null ? report.tokens : sum(report.tokens, event.tokens);
         report.costUsd = event.costUsd ?? report.costUsd;
         if (event.text !== "") report.text = event.text;
         if (event.ok) report.failure = null;
@@ -114,9 +119,16 @@ export function summarise(events: Iterable<StreamEvent>): Report {
         break;
       case "tool":
       case "output":
+        report.began = true;
+        break;
       case "retry":
         break;
     }
   }
   return report;
+}
+
+function sum(a: Tokens | null, b: Tokens): Tokens {
+  if (a === null) return b;
+  return { input: a.input + b.input, cached: a.cached + b.cached, output: a.output + b.output };
 }

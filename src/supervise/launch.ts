@@ -149,8 +149,9 @@ function promptPaths(project: ProjectPaths, task: TaskPaths): PromptPaths {
 /** How a task goes on: in its own session where the backend has one that began, else from what is on disk. */
 export function continuation(facts: Facts, route: Route): Start {
   const { run, questions, hasContext } = facts;
-  const session = run?.report.session ?? null;
   if (run === null) return { kind: "fresh" };
+  // A run that never got to work has left no session that could be found again.
+  const session = run.report.began ? run.report.session : null;
   if (
     session !== null &&
     run.record?.backend === route.backend &&

@@ -1,0 +1,202 @@
+/**
+ * Whole tasks with the real agents, from the compiled binary, against the
+ * scripted model server: handed over, asked, answered, done; and the same with
+ * the worker killed while it waits.
+ */
+
+import { afterEach, describe, expect, test } from "bun:test";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { delimiter, join } from "node:path";
+import { appears, processesWith } from "../scenes/scene.ts";
+import { agentEnv } from "./agents.ts";
+import { startModelServer } from "./model-server.ts";
+
+const binary = join(import.meta.dir, "../../dist/dispatch");
+const limitMs = 60_000;
+
+const agents = [
+  { agent: "claude", model: "sonnet", backend: "claude" },
+  { agent: "codex", model: "gpt-5.5", backend: "codex" },
+];
+
+const taskFolder = ".dispatch/tasks/paint";
+const tick = (item: string) => `sed -i 's/- \\[ \\] ${item}/- [x] ${item}/' ${taskFolder}/plan.md`;
+const beforeTheQuestion = [
+  { shell: `cat ${taskFolder}/plan.md` },
+  { shell: `echo prepared > prepared.txt && ${tick("Prepare")}` },
+];
+const afterTheAnswer = [
+  {
+    shell: `cp ${taskFolder}/ipc/001.answer ${taskFolder}/output.md && ${tick("Ask")} && ${tick("Paint")}`,
+  },
+  { shell: `touch ${taskFolder}/ipc/.done` },
+  { text: "Painted it as you said." },
+];
+const question = {
+  poll: {
+    shell: 'dispatch ask "Which colour?" --option red --option blue',
+    until: "^(red|blue)$",
+    next: "run: (.*)$",
+  },
+};
+
+const cleanups: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
+});
+
+async function stage(steps: Parameters<typeof startModelServer>[0]) {
+  const server = startModelServer(steps);
+  const folder = mkdtempSync(join(tmpdir(), "real-"));
+  const project = join(folder, "project");
+  const home = join(folder, "home");
+  mkdirSync(join(project, ".git"), { recursive: true });
+  mkdirSync(home);
+  const scene = crypto.randomUUID();
+  const env = { ...(await agentEnv(home, server.url)), SCENE: scene };
+  cleanups.push(
+    () => server.stop(),
+    () => rmSync(folder, { recursive: true, force: true }),
+    () => {
+      for (const pid of processesWith(`SCENE=${scene}`)) process.kill(pid, "SIGKILL");
+    },
+  );
+  const dispatch = async (...argv: string[]) => {
+    const child = Bun.spawn([binary, ...argv], {
+      cwd: project,
+      env,
+      stdin: "ignore",
+      stdout: "pipe",
+      stderr: "pipe",
+    });
+    const [out, err, exit] = await Promise.all([
+      child.stdout.text(),
+      child.stderr.text(),
+      child.exited,
+    ]);
+    return { out, err, exit };
+  };
+  return {
+    server,
+    scene,
+    project,
+    dispatch,
+    task: async () => JSON.parse((await dispatch("status", "paint", "--json")).out).tasks[0],
+    read: (path: string) =>
+      existsSync(join(project, path)) ? readFileSync(join(project, path), "utf8") : null,
+  };
+}
+
+const items = ["--item", "Prepare", "--item", "Ask", "--item", "Paint"];
+const whole = { input: 1_000, output: 50 };
+
+describe.each(agents)("the real $agent", ({ model, backend }) => {
+  test(
+    "does a whole task: plan, question, answer, outcome",
+    async () => {
+      const script = [...beforeTheQuestion, question, ...afterTheAnswer];
+      const s = await stage({ usage: whole, steps: script });
+      const started = await s.dispatch(
+        "run",
+        "--model",
+        model,
+        "--id",
+        "paint",
+        ...items,
+        "paint the fence",
+      );
+      expect(started).toMatchObject({ exit: 0 });
+      expect((await s.dispatch("wait")).out).toBe(
+        'question 001 from paint: Which colour? [red | blue]\nanswer: dispatch answer paint 001 "…"\n',
+      );
+      expect(await s.task()).toMatchObject({
+        state: "waiting",
+        backend,
+        progress: { done: 1, total: 3 },
+      });
+      expect(s.read("prepared.txt")).toBe("prepared\n");
+
+      expect(await s.dispatch("answer", "paint", "blue")).toMatchObject({
+        exit: 0,
+        out: "answered question 001 of paint; the worker goes on\n",
+      });
+      expect((await s.dispatch("wait")).out).toContain("paint done: 3/3 items");
+
+      const task = await s.task();
+      expect(task).toMatchObject({
+        state: "done",
+        exit: 0,
+        run: 1,
+        progress: { done: 3, total: 3 },
+      });
+      expect(task.questions).toMatchObject([{ n: "001", answered: true, acknowledged: true }]);
+      expect(task.session).toMatch(/^[0-9a-f-]{36}$/);
+      expect(task.tokens.output).toBeGreaterThanOrEqual(50 * 5);
+      expect(s.read(`${taskFolder}/output.md`)).toBe("blue\n");
+      expect(s.read(`${taskFolder}/ipc/.done`)).toBe("");
+      expect((await s.dispatch("result", "paint")).out).toContain("\nblue");
+      expect((await s.dispatch("logs", "paint")).out).toContain("Painted it as you said.");
+      expect(s.server.problems).toEqual([]);
+      expect(s.server.left()).toBe(0);
+    },
+    limitMs,
+  );
+
+  test(
+    "killed while it waits, goes on in its own session with the answer",
+    async () => {
+      const acknowledge = { shell: "dispatch ask --wait 001" };
+      const s = await stage({
+        steps: [...beforeTheQuestion, question, acknowledge, ...afterTheAnswer],
+      });
+      await s.dispatch("run", "--model", model, "--id", "paint", ...items, "paint the fence");
+      expect((await s.dispatch("wait")).out).toContain("question 001");
+      const { session } = await s.task();
+      for (const pid of processesWith(`SCENE=${s.scene}`)) process.kill(pid, "SIGKILL");
+      expect((await s.dispatch("wait")).out).toContain("paint blocked: 1/3 items");
+
+      expect((await s.dispatch("answer", "paint", "red")).out).toBe(
+        "answered question 001 of paint; its worker had gone: resumed as run 2\n",
+      );
+      expect((await s.dispatch("wait")).out).toContain("paint done: 3/3 items");
+      const task = await s.task();
+      expect(task).toMatchObject({ state: "done", run: 2, session });
+      expect(task.questions).toMatchObject([{ n: "001", answered: true, acknowledged: true }]);
+      expect(JSON.parse(s.read(`${taskFolder}/runs/002/command.json`)!)).toMatchObject({
+        resumes: 1,
+        session,
+      });
+      expect(s.read(`${taskFolder}/output.md`)).toBe("red\n");
+      expect(s.server.problems).toEqual([]);
+      expect(s.server.left()).toBe(0);
+    },
+    limitMs,
+  );
+
+  test(
+    "stopped in the middle of a command, leaves nothing running",
+    async () => {
+      const s = await stage({ steps: [{ shell: "touch busy; sleep 1000" }] });
+      await s.dispatch("run", "--model", model, "--id", "paint", ...items, "paint the fence");
+      await appears(join(s.project, "busy"));
+      const before = processesWith(`SCENE=${s.scene}`);
+      expect(before.length).toBeGreaterThan(0);
+      expect((await s.dispatch("stop", "paint")).out).toBe("stopped paint\n");
+      expect(processesWith(`SCENE=${s.scene}`)).toEqual([]);
+      expect((await s.task()).state).toBe("stopped");
+    },
+    limitMs,
+  );
+
+  test(
+    "refused by its API, has failed, and says why",
+    async () => {
+      const error = { error: { status: 401, lasts: true, headers: { "x-should-retry": "false" } } };
+      const s = await stage({ steps: [error] });
+      await s.dispatch("run", "--model", model, "--id", "paint", ...items, "paint the fence");
+      expect((await s.dispatch("wait")).out).toContain("paint failed (auth): 0/3 items");
+    },
+    limitMs,
+  );
+});
