@@ -43,7 +43,7 @@ function read(definitions: ArgsDef, rawArgs: readonly string[]): Read & { unknow
     if (token.kind !== "option") continue;
     const known = options[token.name];
     if (known === undefined) unknown.push(token.rawName);
-    else if (known.type === "string" && token.value === undefined)
+    else if (known.type === "string" && isMissing(token))
       throw usageError(`${token.rawName} needs a value`);
     else if (known.type === "boolean" && token.value !== undefined)
       throw usageError(`${token.rawName} takes no value`);
@@ -51,6 +51,15 @@ function read(definitions: ArgsDef, rawArgs: readonly string[]): Read & { unknow
   }
   return { flags, positionals, unknown };
 }
+
+/** `--model --json` has forgotten a value; one that begins with two dashes is written `--item=--x`. */
+const isMissing = ({
+  value,
+  inlineValue,
+}: {
+  value: string | undefined;
+  inlineValue: boolean | undefined;
+}) => value === undefined || (!inlineValue && value.startsWith("--"));
 
 /** Throws for anything that the command does not take. */
 export function checkArguments(

@@ -1,7 +1,7 @@
 /** Which project and which task a command is about. */
 
 import { resolve } from "node:path";
-import { notFound, usageError } from "../core/error.ts";
+import { notFound } from "../core/error.ts";
 import { badTaskId, isTaskId } from "../core/task-id.ts";
 import { nearest } from "../core/text.ts";
 import {
@@ -24,21 +24,13 @@ export function currentProject(): ProjectPaths {
 }
 
 function currentRoot(): string {
-  const here = currentFolder();
+  const here = process.cwd();
   return gitTopLevel(here) ?? here;
-}
-
-function currentFolder(): string {
-  try {
-    return process.cwd();
-  } catch {
-    throw usageError("the current folder is gone", "cd to a folder that is there");
-  }
 }
 
 /** Where the person stands, below the project's root. */
 export function folderInProject(project: ProjectPaths): string {
-  const here = currentFolder();
+  const here = process.cwd();
   return here.startsWith(`${project.root}/`) ? here.slice(project.root.length + 1) : "";
 }
 

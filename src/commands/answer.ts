@@ -9,7 +9,7 @@ import { currentProject, requireTask } from "../cli/project.ts";
 import { questionText } from "../render/human.ts";
 import { print, printJson } from "../render/write.ts";
 import { postAnswer, readAnswer } from "../store/mailbox.ts";
-import { addNote } from "../store/notes.ts";
+import { addNote } from "../supervise/notes.ts";
 import type { ProjectPaths, TaskPaths } from "../store/paths.ts";
 import { observe } from "../supervise/observe.ts";
 import { resumeTask } from "../supervise/resume.ts";

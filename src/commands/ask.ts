@@ -14,7 +14,7 @@ import { valuesOf } from "../cli/arguments.ts";
 import { currentProject, requireTask } from "../cli/project.ts";
 import { print } from "../render/write.ts";
 import { acknowledge, postQuestion, readAnswer, readMailbox } from "../store/mailbox.ts";
-import { keepNotes } from "../store/notes.ts";
+import { keepNotes } from "../supervise/notes.ts";
 import type { TaskPaths } from "../store/paths.ts";
 import { readAsked } from "../store/tasks.ts";
 import { defaultAnswerTimeoutMs } from "../core/config.ts";
@@ -132,18 +132,12 @@ async function answerWithin(
   number: string,
   patienceMs: number,
 ): Promise<string | null> {
-  const ticks = watchTicks(task.ipc, heartbeatMs);
-  const timer = setTimeout(() => ticks.close(), patienceMs);
-  try {
-    for await (const _ of ticks) {
-      const answer = readAnswer(task, number);
-      if (answer !== null) return answer;
-    }
-    return readAnswer(task, number);
-  } finally {
-    clearTimeout(timer);
-    ticks.close();
+  const until = AbortSignal.timeout(Math.ceil(patienceMs));
+  for await (const _ of watchTicks(task.ipc, heartbeatMs, { until })) {
+    const answer = readAnswer(task, number);
+    if (answer !== null) return answer;
   }
+  return readAnswer(task, number);
 }
 
 const notYet = (number: string, attempt: number) =>

@@ -4,7 +4,7 @@ import { derive, isLive } from "../core/task.ts";
 import { json } from "../cli/arguments.ts";
 import { currentProject, requireTask } from "../cli/project.ts";
 import { print, printJson } from "../render/write.ts";
-import { addNote } from "../store/notes.ts";
+import { addNote } from "../supervise/notes.ts";
 import { observe } from "../supervise/observe.ts";
 
 const args = {

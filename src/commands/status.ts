@@ -7,7 +7,7 @@ import { statusText } from "../render/human.ts";
 import { print, printJson } from "../render/write.ts";
 import { taskPaths, type ProjectPaths } from "../store/paths.ts";
 import type { Facts } from "../core/task.ts";
-import { keepNotes } from "../store/notes.ts";
+import { keepNotes } from "../supervise/notes.ts";
 import { looks } from "../supervise/changes.ts";
 import { observeAll } from "../supervise/observe.ts";
 

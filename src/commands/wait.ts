@@ -50,16 +50,21 @@ export default defineCommand({
       else print(eventText(event));
     };
 
-    const timer = Number.isFinite(timeoutMs) ? setTimeout(giveUp, timeoutMs) : null;
-    for await (const all of looks(project, ids)) {
+    const until = Number.isFinite(timeoutMs) ? AbortSignal.timeout(timeoutMs) : undefined;
+    for await (const all of looks(project, ids, until)) {
       const watched = all.filter(mine);
       // One waiter at a time looks at what was told and adds to it.
       const count = withLock(ledger, () => tellNew(ledger, watched.flatMap(eventsOf), tell));
       const isOver = !watched.some((facts) => isLive(derive(facts)));
       if (isOver && count === 0 && !given.all) talk.info("nothing to wait for: no task is running");
-      if (isOver || (count > 0 && !given.all)) break;
+      if (isOver || (count > 0 && !given.all)) return;
     }
-    if (timer !== null) clearTimeout(timer);
+    throw new DispatchError(
+      "timedOut",
+      "timed_out",
+      "nothing to tell in that time",
+      "dispatch status",
+    );
   },
 });
 
@@ -71,13 +76,4 @@ function tellNew(ledger: string, events: readonly Event[], tell: (event: Event) 
     addTold(ledger, [event.key]);
   }
   return news.length;
-}
-
-function giveUp(): never {
-  throw new DispatchError(
-    "timedOut",
-    "timed_out",
-    "nothing to tell in that time",
-    "dispatch status",
-  );
 }

@@ -11,32 +11,36 @@ import { ordinal, type TaskPaths } from "./paths.ts";
 import { create } from "./publish.ts";
 import { readNames, readText } from "./read.ts";
 
-export function addNote(task: TaskPaths, text: string): void {
+const noteNames = (task: TaskPaths) =>
+  readNames(task.notes).filter((name) => /^\d+\.md$/.test(name));
+
+export function hasNotes(task: TaskPaths): boolean {
+  return noteNames(task).length > 0;
+}
+
+/** Keeps a note; it stands in the plan once `restoreNotes` has run. */
+export function storeNote(task: TaskPaths, text: string): void {
   mkdirSync(task.notes, { recursive: true, mode: 0o700 });
   const body = formatNote(text);
-  for (
-    let count = readNames(task.notes).length + 1;
-    !create(join(task.notes, `${ordinal(count)}.md`), body);
-    count++
-  );
-  keepNotes(task);
+  let count = noteNames(task).length + 1;
+  while (!create(join(task.notes, `${ordinal(count)}.md`), body)) count++;
 }
 
 /**
- * Appends the notes that the plan has lost. Appending is the one write in place
- * of this program: a replaced plan could take back a tick that the worker has
- * just made, an appended line never can.
+ * Appends the notes that the plan does not hold. Appending is the one write in
+ * place of this program: a replaced plan could take back a tick that the worker
+ * has just made, an appended line never can. One process at a time may do it.
  */
-export function keepNotes(task: TaskPaths): void {
-  const names = readNames(task.notes).filter((name) => /^\d+\.md$/.test(name));
-  if (names.length === 0) return;
+export function restoreNotes(task: TaskPaths): void {
   const plan = readText(task.plan, 4 * 1024 * 1024);
   if (plan === null || plan.isCut) return;
   const standing = unquoted(plan.text);
-  for (const name of names) {
+  let isFirst = !plan.text.endsWith("\n");
+  for (const name of noteNames(task)) {
     const note = readText(join(task.notes, name))?.text;
     if (note === undefined || standing.includes(unquoted(note).trim())) continue;
-    appendFileSync(task.plan, plan.text.endsWith("\n") ? note : `\n${note}`);
+    appendFileSync(task.plan, isFirst ? `\n${note}` : note);
+    isFirst = false;
   }
 }
 

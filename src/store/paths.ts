@@ -96,6 +96,8 @@ export function runPathsIn(folder: string): RunPaths {
 export const runPaths = (task: TaskPaths, number: number): RunPaths =>
   runPathsIn(join(task.runs, ordinal(number)));
 
+export const notesLock = (task: TaskPaths) => join(task.notes, ".lock");
+
 /** A run's log changes all the time and says nothing by itself. */
 export const logName = "log";
 

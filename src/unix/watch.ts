@@ -9,24 +9,20 @@
 
 import { type FSWatcher, watch } from "node:fs";
 
-export interface Ticks extends AsyncIterable<void> {
-  close(): void;
-}
-
 /**
  * The first tick comes at once, after the watch stands: subscribe, look, wait.
  * Ticks that come while one is being handled fold into a single next one.
  *
+ * @param until ends the ticks
  * @param noisy names of files whose changes can wait for the heartbeat
  */
-export function watchTicks(
+export async function* watchTicks(
   folder: string,
   heartbeatMs: number,
-  noisy: readonly string[] = [],
-): Ticks {
+  { until, noisy = [] }: { until?: AbortSignal | undefined; noisy?: readonly string[] } = {},
+): AsyncGenerator<void> {
   let watcher: FSWatcher | null = null;
   let pending = true;
-  let closed = false;
   let wake: (() => void) | null = null;
 
   const tick = () => {
@@ -38,9 +34,9 @@ export function watchTicks(
     watcher = null;
   };
   const arm = () => {
-    if (watcher !== null || closed) return;
+    if (watcher !== null) return;
     try {
-      watcher = watch(folder, { recursive: true, persistent: true }, (_event, name) => {
+      watcher = watch(folder, { recursive: true }, (_event, name) => {
         const file = name?.slice(name.lastIndexOf("/") + 1);
         if (file === undefined || !noisy.includes(file)) tick();
         // The folder itself was renamed or removed: this watch is deaf from now on.
@@ -58,27 +54,17 @@ export function watchTicks(
     arm();
     tick();
   }, heartbeatMs);
-  const close = () => {
-    closed = true;
+  until?.addEventListener("abort", tick);
+  try {
+    while (!until?.aborted) {
+      if (!pending) await new Promise<void>((resolve) => (wake = resolve));
+      wake = null;
+      pending = false;
+      if (!until?.aborted) yield;
+    }
+  } finally {
     clearInterval(heartbeat);
+    until?.removeEventListener("abort", tick);
     disarm();
-    wake?.();
-  };
-
-  return {
-    close,
-    async *[Symbol.asyncIterator]() {
-      try {
-        while (!closed) {
-          if (!pending) await new Promise<void>((resolve) => (wake = resolve));
-          wake = null;
-          if (closed) return;
-          pending = false;
-          yield;
-        }
-      } finally {
-        close();
-      }
-    },
-  };
+  }
 }

@@ -5,9 +5,9 @@
  */
 
 import { afterEach, describe, expect, test } from "bun:test";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { delimiter, join } from "node:path";
+import { join } from "node:path";
 import { appears, processesWith } from "../scenes/scene.ts";
 import { agentEnv } from "./agents.ts";
 import { startModelServer } from "./model-server.ts";
@@ -52,6 +52,7 @@ async function stage(steps: Parameters<typeof startModelServer>[0]) {
   const project = join(folder, "project");
   const home = join(folder, "home");
   mkdirSync(join(project, ".git"), { recursive: true });
+  writeFileSync(join(project, ".git/HEAD"), "ref: refs/heads/main\n");
   mkdirSync(home);
   const scene = crypto.randomUUID();
   const env = { ...(await agentEnv(home, server.url)), SCENE: scene };

@@ -62,6 +62,7 @@ export function scene(): Scene {
     return made;
   }) as [string, string, string, string];
   mkdirSync(join(project, ".git"));
+  writeFileSync(join(project, ".git/HEAD"), "ref: refs/heads/main\n");
 
   const env: Record<string, string> = {
     PATH: `${bin}:/usr/local/bin:/usr/bin:/bin`,
