@@ -105,7 +105,8 @@ async function help(name: string | undefined): Promise<string> {
 }
 
 async function report(error: unknown, argv: readonly string[]): Promise<void> {
-  const { DispatchError } = await import("./core/error.ts");
+  const { DispatchError, ReaderGone } = await import("./core/error.ts");
+  if (error instanceof ReaderGone) process.exit(0);
   const { hint, printJson, talk } = await import("./render/write.ts");
   const known = error instanceof DispatchError ? error : systemError(error, DispatchError);
   if (known === null) {

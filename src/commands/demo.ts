@@ -6,6 +6,7 @@ import { failed } from "../core/error.ts";
 import { shellQuoted } from "../core/text.ts";
 import { paint } from "../render/human.ts";
 import { print, talk } from "../render/write.ts";
+import { configPathIn, taskPathsIn } from "../store/paths.ts";
 import { replace } from "../store/publish.ts";
 import { withoutHost } from "../unix/host.ts";
 import { selfArgv } from "../unix/self.ts";
@@ -67,7 +68,7 @@ function demoShell(folder: string): (argv: string[]) => Promise<void> {
   mkdirSync(project);
   const worker = [...selfArgv(), "demo", "--worker"].map(shellQuoted).join(" ");
   writeFileSync(
-    join(home, "config.yaml"),
+    configPathIn(home),
     `default: demo\nconfirm_default: false\nbackends:\n  demo:\n    command: ${JSON.stringify(worker)}\nmodels:\n  demo: { backend: demo }\n`,
   );
   const env = { ...withoutHost(process.env), DISPATCH_HOME: home };
@@ -91,17 +92,17 @@ async function work(): Promise<void> {
   const taskDir = process.env["DISPATCH_TASK_DIR"];
   if (taskDir === undefined)
     throw failed("demo", "the demo's agent was started outside the demo", "dispatch demo");
-  const plan = join(taskDir, "plan.md");
-  const tick = () => replace(plan, readFileSync(plan, "utf8").replace("- [ ]", "- [x]"));
+  const task = taskPathsIn(taskDir, "demo");
+  const tick = () => replace(task.plan, readFileSync(task.plan, "utf8").replace("- [ ]", "- [x]"));
   talk.info("looking around");
   await Bun.sleep(stepMs);
   tick();
   const greeting = await ask(["Which greeting?", "--option", "Hello", "--option", "Ahoy"]);
   tick();
   await Bun.sleep(stepMs);
-  replace(join(taskDir, "output.md"), `${greeting}, from an agent in a context of its own.\n`);
+  replace(task.output, `${greeting}, from an agent in a context of its own.\n`);
   tick();
-  replace(join(taskDir, "ipc", ".done"), "");
+  replace(task.completionMark, "");
   print(`wrote the greeting: ${greeting}`);
 }
 

@@ -37,6 +37,11 @@ export class DispatchError extends Error {
   }
 }
 
+/** Whoever read our output has gone away (`| head`): an end, and no failure. */
+export class ReaderGone extends Error {
+  override readonly name = "ReaderGone";
+}
+
 export const usageError = (message: string, hint: string | null = null) =>
   new DispatchError("usage", "usage", message, hint);
 

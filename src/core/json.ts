@@ -5,13 +5,11 @@
 
 import * as v from "valibot";
 
-const nullable = <T extends v.GenericSchema>(schema: T) => v.nullable(schema);
-
 export const questionJson = v.object({
   n: v.string(),
   text: v.string(),
   options: v.array(v.string()),
-  default: nullable(v.string()),
+  default: v.nullable(v.string()),
   asked: v.string(),
   answered: v.boolean(),
   acknowledged: v.boolean(),
@@ -32,30 +30,30 @@ export const taskJson = v.object({
     "lost",
     "done",
   ]),
-  cause: nullable(v.string()),
-  evidence: nullable(v.string()),
-  reason: nullable(v.string()),
-  model: nullable(v.string()),
-  backend: nullable(v.string()),
-  alias: nullable(v.string()),
-  run: nullable(v.number()),
-  session: nullable(v.string()),
+  cause: v.nullable(v.string()),
+  evidence: v.nullable(v.string()),
+  reason: v.nullable(v.string()),
+  model: v.nullable(v.string()),
+  backend: v.nullable(v.string()),
+  alias: v.nullable(v.string()),
+  run: v.nullable(v.number()),
+  session: v.nullable(v.string()),
   items: v.array(
     v.object({
       marker: v.picklist([" ", "x", "?", "!"]),
       text: v.string(),
-      note: nullable(v.string()),
+      note: v.nullable(v.string()),
     }),
   ),
   progress: v.object({ done: v.number(), total: v.number() }),
   questions: v.array(questionJson),
-  output: nullable(v.string()),
-  exit: nullable(v.number()),
-  tokens: nullable(v.object({ input: v.number(), cached: v.number(), output: v.number() })),
-  cost_usd: nullable(v.number()),
-  started: nullable(v.string()),
-  ended: nullable(v.string()),
-  next: nullable(v.string()),
+  output: v.nullable(v.string()),
+  exit: v.nullable(v.number()),
+  tokens: v.nullable(v.object({ input: v.number(), cached: v.number(), output: v.number() })),
+  cost_usd: v.nullable(v.number()),
+  started: v.nullable(v.string()),
+  ended: v.nullable(v.string()),
+  next: v.nullable(v.string()),
 });
 export type TaskJson = v.InferOutput<typeof taskJson>;
 
@@ -74,26 +72,26 @@ export const eventJson = v.variant("event", [
     n: v.string(),
     text: v.string(),
     options: v.array(v.string()),
-    default: nullable(v.string()),
-    next: nullable(v.string()),
+    default: v.nullable(v.string()),
+    next: v.nullable(v.string()),
   }),
   v.object({
     schema: v.literal(1),
     event: v.literal("outcome"),
     id: v.string(),
     state: v.string(),
-    cause: nullable(v.string()),
-    evidence: nullable(v.string()),
-    reason: nullable(v.string()),
+    cause: v.nullable(v.string()),
+    evidence: v.nullable(v.string()),
+    reason: v.nullable(v.string()),
     progress: v.object({ done: v.number(), total: v.number() }),
-    output: nullable(v.string()),
-    next: nullable(v.string()),
+    output: v.nullable(v.string()),
+    next: v.nullable(v.string()),
   }),
 ]);
 export type EventJson = v.InferOutput<typeof eventJson>;
 
 /** On stdout with `--json`, beside the exit code. */
 export const errorJson = versioned({
-  error: v.object({ code: v.string(), message: v.string(), hint: nullable(v.string()) }),
+  error: v.object({ code: v.string(), message: v.string(), hint: v.nullable(v.string()) }),
 });
 export type ErrorJson = v.InferOutput<typeof errorJson>;

@@ -71,8 +71,6 @@ export interface Facts {
   /** As the file stands now; null when it is missing or unreadable. */
   plan: Plan | null;
   questions: Question[];
-  /** The worker's own mark that all is done: `ipc/.done`. */
-  completionMark: boolean;
   run: RunFacts | null;
   hasOutput: boolean;
   hasContext: boolean;

@@ -2,6 +2,7 @@
 
 import { writeSync } from "node:fs";
 import { createConsola } from "consola/core";
+import { ReaderGone } from "../core/error.ts";
 
 /** Writes all of it; a reader that has gone away (`| head`) is no error. */
 function writeAll(fd: number, text: string): void {
@@ -11,7 +12,7 @@ function writeAll(fd: number, text: string): void {
       at += writeSync(fd, bytes, at);
     } catch (error) {
       const code = (error as NodeJS.ErrnoException).code;
-      if (code === "EPIPE") process.exit(0);
+      if (code === "EPIPE") throw new ReaderGone();
       // A slow reader of a pipe that somebody made non-blocking.
       if (code === "EAGAIN") Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5);
       else throw error;

@@ -4,23 +4,26 @@
  * there, and each of the three happens once.
  */
 
-import { statSync } from "node:fs";
 import { parseQuestion, type Question } from "../core/question.ts";
 import { cut } from "../core/text.ts";
-import { ackPath, answerPath, ordinal, questionPath, type TaskPaths } from "./paths.ts";
+import {
+  ackPath,
+  answerPath,
+  ordinal,
+  questionNumber,
+  questionPath,
+  type TaskPaths,
+} from "./paths.ts";
 import { create } from "./publish.ts";
-import { readNames, readText } from "./read.ts";
+import { isFile, readNames, readText } from "./read.ts";
 
 /** A question may be this long; more of it is not read. */
 const longestQuestion = 64 * 1024;
-const questionName = /^(\d{1,9})\.question$/;
 
 /** Every question, in the order of its number, with what became of it. */
 export function readMailbox(task: TaskPaths): Question[] {
-  const names = readNames(task.ipc);
-  const present = new Set(names);
-  return names
-    .flatMap((name) => questionName.exec(name)?.[1] ?? [])
+  return readNames(task.ipc)
+    .flatMap((name) => questionNumber(name) ?? [])
     .sort((a, b) => Number(a) - Number(b))
     .flatMap((number) => {
       const question = readText(questionPath(task, number), longestQuestion);
@@ -33,8 +36,8 @@ export function readMailbox(task: TaskPaths): Question[] {
           : parsed.text,
         number,
         askedMs: question.modifiedMs,
-        answer: present.has(`${number}.answer`) ? readAnswer(task, number) : null,
-        acknowledged: present.has(`${number}.done`),
+        answer: readAnswer(task, number),
+        acknowledged: isFile(ackPath(task, number)),
       };
     });
 }
@@ -47,7 +50,7 @@ export function readAnswer(task: TaskPaths, number: string): string | null {
 
 /** Publishes a question under the next free number: the count of questions plus one, or after. */
 export function postQuestion(task: TaskPaths, body: string): string {
-  const asked = readNames(task.ipc).filter((name) => questionName.test(name)).length;
+  const asked = readNames(task.ipc).filter(questionNumber).length;
   for (let count = asked + 1; ; count++) {
     const number = ordinal(count);
     if (create(questionPath(task, number), body)) return number;
@@ -62,9 +65,4 @@ export function postAnswer(task: TaskPaths, number: string, answer: string): boo
 /** The worker has read the answer. Doing so again changes nothing. */
 export function acknowledge(task: TaskPaths, number: string): void {
   create(ackPath(task, number), "");
-}
-
-/** The worker's own mark that all is done. */
-export function hasCompletionMark(task: TaskPaths): boolean {
-  return statSync(task.completionMark, { throwIfNoEntry: false })?.isFile() ?? false;
 }

@@ -5,25 +5,24 @@
  */
 
 import { appendFileSync, mkdirSync } from "node:fs";
-import { join } from "node:path";
 import { formatNote } from "../core/plan.ts";
-import { ordinal, type TaskPaths } from "./paths.ts";
+import { noteNumber, notePath, ordinal, type TaskPaths } from "./paths.ts";
 import { create } from "./publish.ts";
 import { readNames, readText } from "./read.ts";
 
-const noteNames = (task: TaskPaths) =>
-  readNames(task.notes).filter((name) => /^\d+\.md$/.test(name));
+const noteNumbers = (task: TaskPaths) =>
+  readNames(task.notes).flatMap((name) => noteNumber(name) ?? []);
 
 export function hasNotes(task: TaskPaths): boolean {
-  return noteNames(task).length > 0;
+  return noteNumbers(task).length > 0;
 }
 
 /** Keeps a note; it stands in the plan once `restoreNotes` has run. */
 export function storeNote(task: TaskPaths, text: string): void {
   mkdirSync(task.notes, { recursive: true, mode: 0o700 });
   const body = formatNote(text);
-  let count = noteNames(task).length + 1;
-  while (!create(join(task.notes, `${ordinal(count)}.md`), body)) count++;
+  let count = noteNumbers(task).length + 1;
+  while (!create(notePath(task, ordinal(count)), body)) count++;
 }
 
 /**
@@ -36,8 +35,8 @@ export function restoreNotes(task: TaskPaths): void {
   if (plan === null || plan.isCut) return;
   const standing = unquoted(plan.text);
   let isFirst = !plan.text.endsWith("\n");
-  for (const name of noteNames(task)) {
-    const note = readText(join(task.notes, name))?.text;
+  for (const number of noteNumbers(task)) {
+    const note = readText(notePath(task, number))?.text;
     if (note === undefined || standing.includes(unquoted(note).trim())) continue;
     appendFileSync(task.plan, isFirst ? `\n${note}` : note);
     isFirst = false;

@@ -109,5 +109,13 @@ export const questionPath = (task: TaskPaths, number: string) =>
 export const answerPath = (task: TaskPaths, number: string) => join(task.ipc, `${number}.answer`);
 export const ackPath = (task: TaskPaths, number: string) => join(task.ipc, `${number}.done`);
 
+/** The number in a question's file name, or null for any other file. */
+export const questionNumber = (name: string) => /^(\d{1,9})\.question$/.exec(name)?.[1] ?? null;
+
+export const notePath = (task: TaskPaths, number: string) => join(task.notes, `${number}.md`);
+/** The number in a note's file name, or null for any other file. */
+export const noteNumber = (name: string) => /^(\d{3,9})\.md$/.exec(name)?.[1] ?? null;
+
 export const homeFolder = () => process.env["DISPATCH_HOME"] || join(homedir(), dispatchFolder);
-export const configPath = () => join(homeFolder(), "config.yaml");
+export const configPathIn = (home: string) => join(home, "config.yaml");
+export const configPath = () => configPathIn(homeFolder());

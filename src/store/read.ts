@@ -51,6 +51,11 @@ export function readEnds(
   });
 }
 
+/** Whether a regular file is there. */
+export function isFile(path: string): boolean {
+  return lstatSync(path, { throwIfNoEntry: false })?.isFile() ?? false;
+}
+
 /** Names in a folder, sorted; none where there is no such folder or it is a link. */
 export function readNames(folder: string): string[] {
   try {

@@ -3,7 +3,7 @@
 import { emptyReport, type Report, summarise } from "../core/stream.ts";
 import type { Facts, RunFacts, RunRecord } from "../core/task.ts";
 import { backendNamed } from "../backends/index.ts";
-import { hasCompletionMark, readMailbox } from "../store/mailbox.ts";
+import { readMailbox } from "../store/mailbox.ts";
 import {
   type ProjectPaths,
   type RunPaths,
@@ -11,7 +11,7 @@ import {
   type TaskPaths,
   taskPaths,
 } from "../store/paths.ts";
-import { readEnds, readNames } from "../store/read.ts";
+import { isFile, readEnds } from "../store/read.ts";
 import { latestRun, readExit, readRecord, stopRequested } from "../store/runs.ts";
 import { readAsked, readPlan, taskIds } from "../store/tasks.ts";
 import { isLocked } from "../unix/lock.ts";
@@ -25,18 +25,16 @@ export function observeAll(project: ProjectPaths, ids: readonly string[] | null 
 }
 
 export function observe(task: TaskPaths): Facts {
-  const names = new Set(readNames(task.folder));
   return {
     id: task.id,
-    asked: names.has("task.yaml") ? readAsked(task) : null,
+    asked: readAsked(task),
     // The run comes first: a worker ticks its last item before it ends, so a
     // look that sees the end must read a plan no older than it.
     run: observeRun(task),
     plan: readPlan(task),
     questions: readMailbox(task),
-    completionMark: hasCompletionMark(task),
-    hasOutput: names.has("output.md"),
-    hasContext: names.has("context.md"),
+    hasOutput: isFile(task.output),
+    hasContext: isFile(task.context),
   };
 }
 
