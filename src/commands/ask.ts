@@ -10,9 +10,9 @@ import {
   type Question,
 } from "../core/question.ts";
 import { shellQuoted } from "../core/text.ts";
-import { valuesOf } from "../cli/arguments.ts";
+import { json, valuesOf } from "../cli/arguments.ts";
 import { currentProject, requireTask } from "../cli/project.ts";
-import { print } from "../render/write.ts";
+import { print, printJson } from "../render/write.ts";
 import { acknowledge, postQuestion, readAnswer, readMailbox } from "../store/mailbox.ts";
 import { keepNotes } from "../supervise/notes.ts";
 import type { TaskPaths } from "../store/paths.ts";
@@ -48,6 +48,7 @@ const args = {
     valueHint: "ID",
     description: "the task, for a worker without DISPATCH_TASK",
   },
+  json,
 } as const;
 
 export default defineCommand({
@@ -70,7 +71,8 @@ export default defineCommand({
       Math.max(0, Math.min(leftMs, limitMs)),
     );
     if (answer !== null) {
-      print(answer);
+      if (given.json) printJson({ schema: 1, n: question.number, answer });
+      else print(answer);
       // After the print: killed in between, the worker asks again and is told again.
       return acknowledge(task, question.number);
     }

@@ -16,7 +16,9 @@ export default defineCommand({
   async run({ args: given }) {
     const config = await configured();
     const all = observeAll(currentProject());
-    const needy = all.filter((facts) => ["waiting", "blocked"].includes(derive(facts).kind));
+    const needy = all.filter((facts) =>
+      ["waiting", "blocked", "queued"].includes(derive(facts).kind),
+    );
     const running = all.filter((facts) => isLive(derive(facts))).length;
     if (given.json) {
       return printJson({

@@ -5,6 +5,7 @@ import { formatPlan, parsePlan } from "../core/plan.ts";
 import type { Route } from "../core/route.ts";
 import type { Asked } from "../core/task.ts";
 import { badTaskId, idCandidates, isTaskId, longestTaskId, slug } from "../core/task-id.ts";
+import { wantsWorktree } from "../core/model-name.ts";
 import { cut, oneLine, shellQuoted } from "../core/text.ts";
 import { json, valuesOf } from "../cli/arguments.ts";
 import { configured } from "../cli/configured.ts";
@@ -73,6 +74,14 @@ export default defineCommand({
       valuesOf(args, rawArgs, "file"),
     );
 
+    if (wantsWorktree(request.prompt)) {
+      throw refused(
+        "no_worktree",
+        "worktrees are not there yet, and the task would run in your own checkout",
+        "to run it there, leave the worktree out of the prompt",
+      );
+    }
+
     const model = given.model ?? null;
     const route = await confirmed(
       await findRoute({ prompt: request.prompt, model }, config),
@@ -96,13 +105,13 @@ export default defineCommand({
     ensureProject(project);
     const task = takeTask(project, request.id, request.idBase, asked, request.plan);
     rememberModel(route);
-    const run = await launch(project, task, asked, route, { kind: "fresh" });
+    await launch(project, task, asked, route, { kind: "fresh" }, 1);
 
     if (given.json)
       printJson({
         schema: 1,
         id: task.id,
-        run,
+        run: 1,
         model: route.model,
         backend: route.backend,
         alias: route.alias,

@@ -64,6 +64,13 @@ export function lastMention(text: string, name: string): number {
   return -1;
 }
 
+/** The original's worktree directive: "in a worktree", "use a worktree", or the word behind a comma. */
+export function wantsWorktree(prompt: string): boolean {
+  return /\b(?:in|use|using)\s+(?:a|its own|an isolated)\s+(?:git\s+)?worktree\b|,\s*worktree\s*(?:[.,;!]|$)/im.test(
+    prompt,
+  );
+}
+
 export interface Mention {
   name: string;
   /** A word like "use" stands before it, so that it can only mean a model. */

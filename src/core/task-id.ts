@@ -32,6 +32,8 @@ const fillers = new Set(
 export function slug(prompt: string): string | null {
   const words = prompt
     .slice(0, 2_000)
+    // "use opus to fix it" is about fixing it.
+    .replace(/^\s*(?:use|using|have|let|ask|dispatch)\s+\S+\s+(?:to\s+)?(?=\S)/i, "")
     .normalize("NFKD")
     .toLowerCase()
     .replace(/[\u0300-\u036f'’]/g, "")

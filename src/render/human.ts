@@ -165,10 +165,11 @@ export function outcomeText(facts: Facts, state: State): string {
 function outcomeLine(facts: Facts, state: State): string {
   const { done, total } = progress(shownPlan(facts));
   const ms = elapsedMs(facts, Date.now());
+  const spent = facts.run?.report.tokens ?? null;
   const figures = [
     `${done}/${total} items`,
     ...(ms === null ? [] : [formatDuration(ms)]),
-    ...(facts.run?.report.tokens ? [tokensText(facts.run.report.tokens)] : []),
+    ...(spent !== null && spent.input + spent.output > 0 ? [tokensText(spent)] : []),
   ].join(", ");
   const kind = state.kind === "failed" ? `failed (${state.cause})` : state.kind;
   const detail =

@@ -1,6 +1,6 @@
 /** Runs: one folder for each execution of a worker on a task. */
 
-import { mkdirSync, renameSync, rmSync } from "node:fs";
+import { mkdirSync, renameSync } from "node:fs";
 import * as v from "valibot";
 import type { RunRecord } from "../core/task.ts";
 import { type RunPaths, runPaths, runPathsIn, type TaskPaths } from "./paths.ts";
@@ -25,19 +25,17 @@ export function createRun(
   number: number,
   stagedFolder: string,
   content: { prompt: string; record: RunRecord },
-): RunPaths | null {
+): boolean {
   const staged = runPathsIn(stagedFolder);
   replace(staged.prompt, content.prompt);
   replace(staged.record, `${JSON.stringify(content.record, null, 2)}\n`);
   mkdirSync(task.runs, { recursive: true, mode: 0o700 });
   try {
-    const final = runPaths(task, number);
-    renameSync(staged.folder, final.folder);
-    return final;
+    renameSync(staged.folder, runPaths(task, number).folder);
+    return true;
   } catch (error) {
     if (!isErrno(error, "ENOTEMPTY", "EEXIST", "ENOTDIR")) throw error;
-    rmSync(staged.folder, { recursive: true, force: true });
-    return null;
+    return false;
   }
 }
 

@@ -14,7 +14,7 @@ import type { Route } from "../core/route.ts";
 import type { Asked, Facts, RunRecord } from "../core/task.ts";
 import { backendNamed } from "../backends/index.ts";
 import { type ProjectPaths, runPaths, runPathsIn, type TaskPaths } from "../store/paths.ts";
-import { createRun, latestRun, writeExit } from "../store/runs.ts";
+import { createRun, writeExit } from "../store/runs.ts";
 import { stage } from "../store/tasks.ts";
 import { openLocked } from "../unix/lock.ts";
 import { buildCommand, type Command } from "./command.ts";
@@ -63,22 +63,28 @@ export function prepare(
   return { command, prompt, session };
 }
 
-/** Starts a worker; returns the run's number once the worker has been exec'd. */
+/**
+ * Starts a worker; returns once the worker has been exec'd.
+ *
+ * @param number the run's number: one more than the latest that the caller has seen ended, so that
+ *   of two who go on from the same run only one can
+ */
 export async function launch(
   project: ProjectPaths,
   task: TaskPaths,
   asked: Asked,
   route: Route,
   start: Start,
+  number: number,
   launcher: Launcher = localLauncher,
-): Promise<number> {
+): Promise<void> {
   checkCwd(project.root);
-  const number = latestRun(task) + 1;
   const run = runPaths(task, number);
   const token = crypto.randomUUID().replaceAll("-", "");
   const tmp = mkdtempSync(join(tmpdir(), `dispatch-${task.id.slice(0, 20)}-`));
   const staged = stage(project);
   let logFd: number | null = null;
+  let isTaken = false;
   try {
     const { command, prompt, session } = prepare(project, task, asked, route, start, {
       token,
@@ -98,7 +104,8 @@ export async function launch(
       started: new Date().toISOString(),
     };
     logFd = openLocked(runPathsIn(staged).log);
-    if (createRun(task, number, staged, { prompt, record }) === null) {
+    isTaken = createRun(task, number, staged, { prompt, record });
+    if (!isTaken) {
       throw refused(
         "run_taken",
         `${task.id} is being started by somebody else`,
@@ -106,11 +113,10 @@ export async function launch(
       );
     }
     await submit(launcher, { paths: run, token }, command, logFd);
-    return number;
   } catch (error) {
     if (logFd !== null) closeQuietly(logFd);
     rmSync(staged, { recursive: true, force: true });
-    if (latestRun(task) < number) rmSync(tmp, { recursive: true, force: true });
+    if (!isTaken) rmSync(tmp, { recursive: true, force: true });
     throw error;
   }
 }

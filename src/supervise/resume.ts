@@ -42,5 +42,7 @@ export async function resumeTask(
     wish.fresh && start.kind === "session"
       ? ({ kind: "handover", questions, hasContext } as const)
       : start;
-  return launch(project, task, facts.asked, route, chosen);
+  const number = (facts.run?.number ?? 0) + 1;
+  await launch(project, task, facts.asked, route, chosen, number);
+  return number;
 }

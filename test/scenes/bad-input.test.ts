@@ -61,6 +61,11 @@ test.each<[argv: string[], exit: number, error: string]>([
     2,
     "error: --plan and --item exclude each other\n",
   ],
+  [
+    ["run", "do it in a worktree"],
+    4,
+    "error: worktrees are not there yet, and the task would run in your own checkout\nhint: to run it there, leave the worktree out of the prompt\n",
+  ],
   [["run", "--item", " ", "x"], 2, "error: an --item is empty\n"],
   [["run", "--model", "sonet", "x"], 3, 'error: unknown model "sonet"'],
   [["status", "nope"], 3, "error: no task nope in "],
@@ -164,7 +169,7 @@ test("an id that is taken is refused, and of many who take one at once, one gets
   const all = await Promise.all(
     [1, 2, 3, 4].map(() => s.dispatch("run", "--model", "finishes", "--id", "it", "x")),
   );
-  expect(all.map(({ exit }) => exit).sort()).toEqual([0, 4, 4, 4]);
+  expect(all.map(({ exit }) => exit).toSorted((a, b) => a - b)).toEqual([0, 4, 4, 4]);
   const refused = all.find(({ exit }) => exit === 4)!;
   expect(refused.err).toBe(
     "error: the id it is taken\nhint: dispatch status it; or another --id, or: dispatch clean it\n",
@@ -172,7 +177,7 @@ test("an id that is taken is refused, and of many who take one at once, one gets
   const ids = await Promise.all(
     [1, 2, 3].map(() => s.dispatch("run", "--model", "finishes", "--json", "fix the login bug")),
   );
-  expect(ids.map(({ out }) => JSON.parse(out).id).sort()).toEqual([
+  expect(ids.map(({ out }) => String(JSON.parse(out).id)).toSorted()).toEqual([
     "fix-login-bug",
     "fix-login-bug-2",
     "fix-login-bug-3",

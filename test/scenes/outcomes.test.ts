@@ -91,6 +91,19 @@ test("killed without a trace, a task is lost, and resumes", async () => {
   expect((await dispatch("wait")).out).toContain("it done: 2/2 items");
 });
 
+test("of many who resume a task at once, one starts a worker", async () => {
+  const s = scene();
+  await s.dispatch("run", "--model", "half_done", "--id", "it", ...plan, "do it");
+  await s.dispatch("wait");
+  const all = await Promise.all(
+    [1, 2, 3, 4, 5].map(() => s.dispatch("resume", "it", "--model", "waits")),
+  );
+  expect(all.map(({ exit }) => exit).toSorted((a, b) => a - b)).toEqual([0, 4, 4, 4, 4]);
+  expect(s.file("it", "runs/003/command.json")).toBeNull();
+  await s.open("go");
+  expect((await s.dispatch("wait")).out).toContain("it done");
+});
+
 test("a shim that is killed leaves its worker running, and nothing starts it twice", async () => {
   const s = scene();
   await s.dispatch("run", "--model", "waits", "--id", "it", "do it");

@@ -41,6 +41,25 @@ test("two questions are numbered, and each is answered once", async () => {
   expect(s.file("it", "output.md")).toBe("one then two\n");
 });
 
+test.each([
+  [["answer", "it"], 2, "error: missing the answer"],
+  [["answer", "it", " "], 2, "error: the answer is empty"],
+  [
+    ["answer", "it", "use", "blue", "please"],
+    2,
+    'error: 3 words behind the id; expected [NNN] "ANSWER"',
+  ],
+  [["answer", "it", "7", "blue"], 3, "error: no question 7 of it\nhint: it has asked 001\n"],
+])("dispatch %p answers nothing", async (argv, exit, error) => {
+  const s = scene();
+  await s.dispatch("run", "--model", "asks", "--id", "it", "x");
+  await s.dispatch("wait");
+  const ran = await s.dispatch(...argv);
+  expect(ran.exit).toBe(exit);
+  expect(ran.err).toStartWith(error);
+  expect(s.file("it", "ipc/001.answer")).toBeNull();
+});
+
 test("of many who answer at once, one is taken", async () => {
   const s = scene();
   await s.dispatch("run", "--model", "asks", "--id", "it", "x");
@@ -48,7 +67,7 @@ test("of many who answer at once, one is taken", async () => {
   const answers = await Promise.all(
     ["a", "b", "c", "d"].map((text) => s.dispatch("answer", "it", "001", text)),
   );
-  expect(answers.map(({ exit }) => exit).sort()).toEqual([0, 4, 4, 4]);
+  expect(answers.map(({ exit }) => exit).toSorted((a, b) => a - b)).toEqual([0, 4, 4, 4]);
 });
 
 test("a worker that knows only the files is asked and answered", async () => {

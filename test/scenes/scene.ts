@@ -33,21 +33,21 @@ export interface Scene {
   home: string;
   env: Record<string, string>;
   /** Runs `dispatch ARGV` in the project. */
-  dispatch(...argv: string[]): Promise<Ran>;
-  dispatchWith(
+  dispatch: (...argv: string[]) => Promise<Ran>;
+  dispatchWith: (
     options: { stdin?: string; env?: Record<string, string>; cwd?: string },
     ...argv: string[]
-  ): Promise<Ran>;
+  ) => Promise<Ran>;
   /** `status --json` of one task. */
-  task(id: string): Promise<any>;
+  task: (id: string) => Promise<any>;
   /** A file of a task, or null. */
-  file(id: string, path: string): string | null;
-  path(id: string, path: string): string;
+  file: (id: string, path: string) => string | null;
+  path: (id: string, path: string) => string;
   /** Opens a gate that an agent waits at; returns once the agent has passed it. */
-  open(gate: string): Promise<void>;
+  open: (gate: string) => Promise<void>;
   /** Puts a program on the scene's PATH. */
-  program(name: string, script: string): void;
-  config(text: string): void;
+  program: (name: string, script: string) => void;
+  config: (text: string) => void;
 }
 
 const scenes: { folder: string; token: string }[] = [];
