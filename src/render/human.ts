@@ -8,8 +8,10 @@ import type { Event } from "../core/event.ts";
 import { nextCommand } from "../core/next.ts";
 import { type Item, progress } from "../core/plan.ts";
 import { isOpen, type Question } from "../core/question.ts";
+import type { Route } from "../core/route.ts";
 import type { Report, StreamEvent, Tokens } from "../core/stream.ts";
 import {
+  type Asked,
   derive,
   elapsed,
   elapsedMs,
@@ -19,7 +21,7 @@ import {
   shownPlan,
   type State,
 } from "../core/task.ts";
-import { cut, oneLine, printable } from "../core/text.ts";
+import { cut, oneLine, printable, shellQuoted } from "../core/text.ts";
 
 const itemLength = 120;
 
@@ -45,6 +47,37 @@ export function modelName(facts: Facts): string {
 }
 
 const title = (facts: Facts) => `${paint("bold", facts.id)} (${modelName(facts)})`;
+
+/** One line for a task that was handed over: its id, who does it, and the plan that was asked for. */
+export function dispatchedText(id: string, asked: Asked, route: Route): string {
+  const items = asked.items.map((item, index) => `${index + 1}) ${cut(oneLine(item), 60)}`);
+  return `dispatched ${id} using ${routeText(route)}.${asked.ownPlan ? "" : ` Plan: ${items.join(" ")}`}`;
+}
+
+function routeText({ model, alias, why, isNew }: Route): string {
+  const name = alias === null ? model : `${alias} (${model})`;
+  if (isNew) return `${name} (new: added to the config)`;
+  return why === "default" ? `${name} (the default)` : name;
+}
+
+/** What would be run: all that a person needs to run it by hand, then the prompt. */
+export function dryRunText(
+  id: string,
+  route: Route,
+  command: { argv: string[]; cwd: string; setNames: string[]; stdinPath: string | null },
+  prompt: string,
+): string {
+  return [
+    `task: ${id}`,
+    `route: ${routeText(route)} on ${route.backend}`,
+    `cwd: ${command.cwd}`,
+    `set: ${command.setNames.join(" ")}`,
+    `stdin: ${command.stdinPath ?? "/dev/null"}`,
+    `argv: ${command.argv.map(shellQuoted).join(" ")}`,
+    "",
+    prompt.trimEnd(),
+  ].join("\n");
+}
 
 /** Tasks that need a person first, then what runs, then the rest. */
 export function statusText(all: readonly Facts[], inFull: boolean, nowMs: number): string {
