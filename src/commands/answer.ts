@@ -49,11 +49,18 @@ export default defineCommand({
     const to = question?.number ?? null;
     if (given.json) return printJson({ schema: 1, id, n: to, resumed });
     const what = to === null ? "answered" : `answered question ${to}`;
-    print(
-      `${what} of ${id}; ${resumed === null ? "the worker goes on" : `its worker had gone: resumed as run ${resumed}`}`,
-    );
+    print(`${what} of ${id}; ${whatFollows(facts, question, resumed)}`);
   },
 });
+
+/** Whether somebody will read the answer; past the worker's patience nobody can promise that. */
+function whatFollows(facts: Facts, question: Question | null, resumed: number | null): string {
+  if (resumed !== null) return `its worker had gone: resumed as run ${resumed}`;
+  const patienceMs = facts.asked?.answerTimeoutMs ?? Infinity;
+  const isLate = question !== null && Date.now() - question.askedMs > patienceMs;
+  if (!isLate) return "the worker goes on";
+  return `it had waited too long and may be ending without it: dispatch wait ${facts.id} tells`;
+}
 
 /** `ID ANSWER` or `ID NNN ANSWER`. */
 function readWords(words: readonly string[]): { number: string | null; text: string } {

@@ -9,7 +9,7 @@ import type { Asked } from "../core/task.ts";
 import { isTaskId } from "../core/task-id.ts";
 import { type ProjectPaths, type TaskPaths, taskPaths, taskPathsIn } from "./paths.ts";
 import { create, isErrno, replace } from "./publish.ts";
-import { readNames, readText } from "./read.ts";
+import { isFile, readNames, readText } from "./read.ts";
 
 const longestPlan = 1024 * 1024;
 
@@ -19,7 +19,7 @@ export function ensureProject(project: ProjectPaths): void {
   for (const folder of [project.folder, project.tasks, project.staging]) {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
   }
-  create(project.gitignore, "*\n");
+  if (!isFile(project.gitignore)) create(project.gitignore, "*\n");
 }
 
 /** Refuses a `.dispatch` that is a link or no folder; one that is missing is fine. */

@@ -78,6 +78,19 @@ test("a program that turns out not to run has failed to start", async () => {
   );
 });
 
+test("nothing but sh is needed on PATH", async () => {
+  const s = scene();
+  s.program(
+    "fails",
+    'while read -r line; do :; done <"$DISPATCH_TASK_DIR/plan.md"; echo "builtins only"; exit 3',
+  );
+  const env = { PATH: s.env["PATH"]!.split(":")[0]! };
+  expect(await s.dispatchWith({ env }, "run", "--model", "fails", "--id", "it", "x")).toMatchObject(
+    { exit: 0, err: "" },
+  );
+  expect((await s.dispatchWith({ env }, "wait")).out).toContain("exit code 3: builtins only");
+});
+
 test("killed without a trace, a task is lost, and resumes", async () => {
   const { dispatch, task, env } = scene();
   await dispatch("run", "--model", "waits", "--id", "it", ...plan, "do it");

@@ -157,6 +157,23 @@ models: { it: { backend: gives_up } }
   expect(s.file("it", "ipc/001.done")).toBe("");
 });
 
+test("an answer that comes while the worker gives up is not lost, and nobody says that it was read", async () => {
+  const s = scene();
+  s.config(
+    "default: it\nanswer_timeout: 1ms\nbackends: { it: { command: gives_up } }\nmodels: { it: { backend: it } }\n",
+  );
+  s.program("gives_up", `ask "Anybody?" >/dev/null || { gate late; mark '?'; }`);
+  await s.dispatch("run", "--id", "it", "x");
+  await appears(`${s.env["GATES"]}/late`);
+  expect((await s.dispatch("answer", "it", "here")).out).toBe(
+    "answered question 001 of it; it had waited too long and may be ending without it: dispatch wait it tells\n",
+  );
+  await s.open("late");
+  const told = (await s.dispatch("wait")).out;
+  expect(told).toContain("it blocked: 0/1 items");
+  expect(told).toContain("next: dispatch resume it");
+});
+
 test("killed while it waits, a worker is resumed by the answer", async () => {
   const s = scene();
   await s.dispatch("run", "--model", "asks", "--id", "it", "x");
