@@ -19,6 +19,7 @@ import {
   type Json,
   parseObject,
   plainLine,
+  sessionEvent,
   tokens,
   toolText,
 } from "./reading.ts";
@@ -27,7 +28,11 @@ const bypass = "--dangerously-skip-permissions";
 const allowByName = "--permission-mode acceptEdits --allowedTools Bash,Edit,Write,Read";
 
 // Its aliases are families; a versioned name as people write it is not one and gets a 404.
-const modelFlag = (model: string) => ["--model", claudeFamilyOf(model) ?? model];
+const modelFlag = (model: string) => {
+  const family = claudeFamilyOf(model);
+  const context = /\[1m\]$/i.test(model) ? "[1m]" : "";
+  return ["--model", family === null ? model : `${family}${context}`];
+};
 
 const mustAskPermission = ({ isRoot, env }: Work) => isRoot && env["IS_SANDBOX"] !== "1";
 
@@ -70,13 +75,7 @@ export function claudeEvents(event: Json): StreamEvent[] {
   switch (event["type"]) {
     case "system":
       if (event["subtype"] === "init") {
-        return [
-          {
-            kind: "session",
-            id: asText(event["session_id"]),
-            model: asText(event["model"]) || null,
-          },
-        ];
+        return sessionEvent(event["session_id"], asText(event["model"]) || null);
       }
       if (event["subtype"] === "api_retry") {
         const status = asNumber(event["error_status"]);

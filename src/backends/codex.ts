@@ -16,6 +16,7 @@ import {
   causeOf,
   type Json,
   parseObject,
+  sessionEvent,
   tokens,
 } from "./reading.ts";
 
@@ -71,7 +72,7 @@ function stderrLine(line: string): StreamEvent[] {
 function codexEvents(event: Json): StreamEvent[] {
   switch (event["type"]) {
     case "thread.started":
-      return [{ kind: "session", id: asText(event["thread_id"]), model: null }];
+      return sessionEvent(event["thread_id"], null);
     case "item.started":
       return itemStarted(asObject(event["item"]));
     case "item.completed":

@@ -38,6 +38,11 @@ export function plainLine(line: string): StreamEvent[] {
   return line.trim() === "" ? [] : [{ kind: "said", text: line }];
 }
 
+/** The session's id, where the event really has one: an empty id must never be resumed. */
+export function sessionEvent(id: unknown, model: string | null): StreamEvent[] {
+  return typeof id === "string" && id !== "" ? [{ kind: "session", id, model }] : [];
+}
+
 /** A tool call on one line: its name and the argument that tells most. */
 export function toolText(name: string, input: Json): string {
   const main = [
@@ -76,8 +81,10 @@ const causes: [RegExp, Cause][] = [
     /prompt is too long|request too large|context window|context_length|maximum context/i,
     "prompt_too_long",
   ],
+  [/no api key/i, "auth"],
+  [/at capacity/i, "overloaded"],
   [
-    /selected model|model .*(?:not found|not exist|not supported)|cannot use this model|ModelNotFound|model_not_found/i,
+    /\b404\b|selected model|model .*(?:not found|not exist|not supported)|cannot use this model|ModelNotFound|model_not_found/i,
     "model_unavailable",
   ],
   [

@@ -9,6 +9,7 @@ import type { StreamEvent } from "../core/stream.ts";
 import { type Backend, promptArgument, type Work } from "./backend.ts";
 import { claudeEvents } from "./claude.ts";
 import {
+  asArray,
   asNumber,
   asObject,
   asText,
@@ -132,19 +133,21 @@ function readJsonLine(line: string): StreamEvent[] {
   const event = parseObject(line);
   if (event === null) {
     const cause = causeOf(line);
-    return /error|please set|no auth|not valid|exhausted|exceeded/i.test(line) && cause !== null
+    return /error|please set|no auth|no api key|not valid|exhausted|exceeded/i.test(line) &&
+      cause !== null
       ? [{ kind: "error", text: line.trim(), cause }]
       : plainLine(line);
   }
-  const taken = claudeEvents(event);
+  // Only Claude's verdict says `is_error`; others have a `result` of their own shape.
+  const isForeign = event["type"] === "result" && !("is_error" in event);
+  const taken = isForeign ? [] : claudeEvents(event);
   if (taken.length > 0) return taken;
 
-  const events: StreamEvent[] = [];
-  const id = ["session_id", "sessionID", "sessionId", "session"]
-    .map((key) => asText(event[key]))
-    .find((text) => text !== "");
-  if (id !== undefined) events.push({ kind: "session", id, model: asText(event["model"]) || null });
-  return [...events, ...dialect(event)];
+  const idKeys = event["type"] === "session" ? ["id"] : ["session_id", "sessionID", "sessionId"];
+  const id = idKeys.map((key) => asText(event[key])).find((text) => text !== "");
+  const model = asText(event["model"]) || null;
+  const session: StreamEvent[] = id === undefined ? [] : [{ kind: "session", id, model }];
+  return [...session, ...dialect(event)];
 }
 
 function dialect(event: Json): StreamEvent[] {
@@ -152,10 +155,24 @@ function dialect(event: Json): StreamEvent[] {
   switch (event["type"]) {
     case "text":
       return said(asText(part["text"]) || asText(event["text"]));
-    case "message":
-      return event["role"] === "user"
-        ? []
-        : said(asText(event["content"]) || asText(event["text"]));
+    case "message": {
+      const text = asText(event["content"]) || asText(event["text"]);
+      if (event["role"] === "user" || text === "") return [];
+      return [{ kind: event["delta"] === true ? "piece" : "said", text }];
+    }
+    case "message_end": {
+      const message = asObject(event["message"]);
+      if (message["role"] !== "assistant") return [];
+      const texts = asArray(message["content"]).map((block) => asText(block["text"]));
+      return said(texts.filter((text) => text !== "").join("\n"));
+    }
+    case "tool_execution_start":
+      return [
+        {
+          kind: "tool",
+          text: toolText(asText(event["toolName"]) || "tool", asObject(event["args"])),
+        },
+      ];
     case "tool_use":
       return [
         {
@@ -168,7 +185,11 @@ function dialect(event: Json): StreamEvent[] {
       ];
     case "step_finish": {
       const usage = asObject(part["tokens"]);
-      const spent = tokens(usage["input"], asObject(usage["cache"])["read"], usage["output"]);
+      const cache = asObject(usage["cache"]);
+      // Its input leaves out what came from, or went into, the cache.
+      const cached = asNumber(cache["read"]) ?? 0;
+      const input = (asNumber(usage["input"]) ?? 0) + cached + (asNumber(cache["write"]) ?? 0);
+      const spent = tokens(input, cached, usage["output"]);
       return spent === null ? [] : [{ kind: "usage", tokens: spent }];
     }
     case "result": {

@@ -37,11 +37,15 @@ export default defineCommand({
     }
     const run = runPaths(task, number);
     const { read } = backendNamed(readRecord(run)?.backend ?? "");
+    let session = "";
     const show = (line: string) => {
       if (given.raw) return print(`${line}\n`);
       for (const event of read(line)) {
         if (given.json) printJson({ schema: 1, ...event });
         else {
+          // Some CLIs repeat it in every event.
+          if (event.kind === "session" && event.id === session) continue;
+          if (event.kind === "session") session = event.id;
           const text = logText(event);
           if (text !== null && text !== "") print(text);
         }

@@ -15,7 +15,7 @@
  */
 
 import * as v from "valibot";
-import { type Document, isMap, isScalar, LineCounter, parseDocument } from "yaml";
+import { type Document, isMap, isScalar, isSeq, LineCounter, parseDocument, visit } from "yaml";
 import { parseDuration } from "./duration.ts";
 import { isModelName } from "./model-name.ts";
 import { nearest } from "./text.ts";
@@ -52,12 +52,22 @@ export interface ConfigProblem {
   message: string;
 }
 
+const expectedDuration = "expected a duration like 30s, 3m or 2h";
+/** A bare number is seconds. */
+function durationMs(value: string | number): number | null {
+  if (typeof value === "string") return parseDuration(value);
+  return value >= 0 ? value * 1_000 : null;
+}
 const duration = v.pipe(
-  v.union([v.string(), v.number()], "expected a duration like 30s, 3m or 2h"),
-  v.transform((value) => (typeof value === "number" ? value * 1_000 : parseDuration(value))),
-  v.number("expected a duration like 30s, 3m or 2h"),
+  v.union([v.string(), v.number()], expectedDuration),
+  v.check((value) => durationMs(value) !== null, expectedDuration),
+  v.transform((value) => durationMs(value)!),
 );
-const text = v.pipe(v.string("expected text"), v.trim(), v.nonEmpty("expected text"));
+const text = v.pipe(
+  v.string("expected text"),
+  v.check((value) => value.trim() !== "", "expected text"),
+  v.trim(),
+);
 const name = v.pipe(
   v.union([v.string(), v.number()], "expected a name"),
   v.transform(String),
@@ -109,7 +119,7 @@ const schema = v.object(
 );
 
 /** Which keys may stand where, for telling a misspelt one. `*` is any name. */
-const knownKeys: [path: string[], entries: object][] = [
+const knownKeys: readonly [path: string[], entries: object][] = [
   [[], topEntries],
   [["backends", "*"], backendEntries],
   [["models", "*"], modelEntries],
@@ -135,8 +145,21 @@ export function readConfig(
     report("error", error.pos[0], yamlMessage(error.code, error.message));
   if (problems.length > 0) return { config: null, problems };
 
-  const at = (path: readonly PropertyKey[]) => offsetOf(document, path);
-  const value: unknown = document.contents === null ? {} : document.toJS({ maxAliasCount: 100 });
+  const at = (path: readonly PropertyKey[]) => offsetOf(document, path, "value");
+  for (const path of lists(document)) report("error", at(path), "expected a mapping, found a list");
+  let value: unknown;
+  try {
+    value = document.toJS({ maxAliasCount: 100 }) ?? {};
+  } catch (error) {
+    // An alias (*name) to no anchor, or to too many.
+    report(
+      "error",
+      firstAlias(document),
+      error instanceof Error ? lowerFirst(error.message) : "cannot be read",
+    );
+  }
+  if (problems.length > 0) return { config: null, problems };
+
   const parsed = v.safeParse(schema, value);
   for (const issue of parsed.issues ?? []) {
     const path = (issue.path ?? []).map((step) => step.key as PropertyKey);
@@ -147,7 +170,7 @@ export function readConfig(
     const suggestion = nearest(key, known);
     const hint =
       suggestion === null ? `expected ${known.join(", ")}` : `did you mean ${suggestion}?`;
-    report("warning", at([...path, key]), `unknown key ${key}; ${hint}`);
+    report("warning", offsetOf(document, [...path, key], "key"), `unknown key ${key}; ${hint}`);
   }
   if (!parsed.success) return { config: null, problems: inOrder(problems) };
 
@@ -261,6 +284,29 @@ function loopFrom(alias: string, { aliases, models }: Config): string[] | null {
   return null;
 }
 
+/** Places that hold a list where a mapping belongs; a mapping's reader would take it for an empty one. */
+function* lists(document: Document): Generator<string[]> {
+  const places = knownKeys.flatMap(([pattern]) =>
+    pattern.at(-1) === "*" ? [pattern.slice(0, -1), pattern] : [pattern],
+  );
+  for (const pattern of places) {
+    for (const path of expand(document, pattern)) {
+      if (isSeq(path.length === 0 ? document.contents : document.getIn(path, true))) yield path;
+    }
+  }
+}
+
+function firstAlias(document: Document): number {
+  let offset = 0;
+  visit(document, {
+    Alias: (_key, node) => {
+      offset = node.range?.[0] ?? 0;
+      return visit.BREAK;
+    },
+  });
+  return offset;
+}
+
 function* unknownKeys(
   document: Document,
 ): Generator<{ path: string[]; key: string; known: string[] }> {
@@ -289,8 +335,8 @@ function keysAt(document: Document, path: readonly string[]): string[] {
   return node.items.map((pair) => (isScalar(pair.key) ? String(pair.key.value) : ""));
 }
 
-/** Where a path's value (or, for an absent one, the nearest thing above it) stands in the source. */
-function offsetOf(document: Document, path: readonly PropertyKey[]): number {
+/** Where a path's key or value (or, for an absent one, the nearest thing above it) stands in the source. */
+function offsetOf(document: Document, path: readonly PropertyKey[], part: "key" | "value"): number {
   for (let depth = path.length; depth > 0; depth--) {
     const parent = depth === 1 ? document.contents : document.getIn(path.slice(0, depth - 1), true);
     if (!isMap(parent)) continue;
@@ -299,21 +345,23 @@ function offsetOf(document: Document, path: readonly PropertyKey[]): number {
       (item) => isScalar(item.key) && String(item.key.value) === wanted,
     );
     if (!pair) continue;
-    const value = pair.value as { range?: [number, number, number] | null } | null;
-    const key = pair.key as { range?: [number, number, number] | null };
-    return (
-      (isScalar(pair.value) && pair.value.source !== "" ? value?.range?.[0] : null) ??
-      key.range?.[0] ??
-      0
-    );
+    // A value that was left out has no place of its own.
+    const isWritten =
+      isScalar(pair.value) &&
+      pair.value.type !== undefined &&
+      pair.value.range?.[0] !== pair.value.range?.[1];
+    const node = part === "value" && isWritten ? pair.value : pair.key;
+    return (node as { range?: [number, number, number] | null }).range?.[0] ?? 0;
   }
   return 0;
 }
 
 function yamlMessage(code: string, message: string): string {
   if (code === "DUPLICATE_KEY") return "this key stands twice; expected each key once";
-  return message.replace(/^./, (letter) => letter.toLowerCase());
+  return lowerFirst(message);
 }
+
+const lowerFirst = (message: string) => message.replace(/^./, (letter) => letter.toLowerCase());
 
 // valibot's own words begin with "Invalid"; ours say what was expected.
 const plainMessage = (message: string) =>

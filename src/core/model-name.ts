@@ -11,6 +11,13 @@ export function claudeFamilyOf(model: string): string | null {
   return claudeFamily.exec(model)?.[1]?.toLowerCase() ?? null;
 }
 
+/** `opus`, `sonnet-4.6`, `claude-haiku-4.5`, `opus[1m]`: a name that Claude Code is sure to serve. */
+export function isClaudeModel(model: string): boolean {
+  return (
+    claudeFamilyOf(model) !== null && (/\d/.test(model) || /^(?:claude-)?[a-z]+$/i.test(model))
+  );
+}
+
 export function isOpenAiModel(model: string): boolean {
   return openAiFamily.test(model) && claudeFamilyOf(model) === null;
 }
@@ -77,17 +84,22 @@ export interface Mention {
   directed: boolean;
 }
 
+// A family, a version, words behind hyphens; a file's name (`opus.ts`, `codex/x`) is none. All
+// repeats are bounded, so that no prompt makes it slow.
 const looksLikeModel =
-  /(?<![\p{L}\p{N}_./\\-])(?:claude|opus|sonnet|haiku|gpt|codex|cursor|opencode|copilot|o[134]|gemini|grok|composer|kimi|deepseek|qwen|glm|llama|mistral|devstral)(?:[-.:/]?[\p{L}\p{N}]+)*(?![\p{L}\p{N}_/\\-])/giu;
+  /(?<![\p{L}\p{N}_./\\-])(?:claude|opus|sonnet|haiku|gpt|codex|cursor|opencode|copilot|o[134]|gemini|grok|composer|kimi|deepseek|qwen|glm|llama|mistral|devstral)(?:[-.]?\d{1,4}(?:\.\d{1,4}){0,3}[a-z]{0,10})?(?:-[\p{L}\p{N}]{1,24}(?:\.\d{1,4})?){0,6}(?![\p{L}\p{N}_/\\-]|[.:][\p{L}\p{N}])/giu;
 const directive = /(?:^|[^\p{L}])(?:use|using|dispatch|have|ask|via|let)\s+$/iu;
 
 /** Words of the prompt that have the shape of a model's name, last one first. */
 export function modelLikeMentions(text: string): Mention[] {
   const mentions: Mention[] = [];
   for (const match of text.matchAll(looksLikeModel)) {
-    const directed = directive.test(text.slice(Math.max(0, match.index - 20), match.index));
-    const versioned = /\d/.test(match[0]);
-    if (directed || versioned) mentions.push({ name: match[0].toLowerCase(), directed });
+    const name = match[0].toLowerCase();
+    const follows = directive.test(text.slice(Math.max(0, match.index - 20), match.index));
+    const isVersioned = /\d/.test(name);
+    // "use cursor-based pages" speaks of pages.
+    const directed = follows && (isVersioned || !name.includes("-"));
+    if (follows || isVersioned) mentions.push({ name, directed });
   }
   return mentions.reverse();
 }

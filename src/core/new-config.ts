@@ -34,12 +34,18 @@ export function guessDefault(models: ReadonlyMap<string, string>): string | null
   return models.has("opus") ? "opus" : (models.keys().next().value ?? null);
 }
 
+// Most names are plain YAML; some (`5.10`, `1e3`, `null`) would be read back as something else.
+const asKey = (name: string) =>
+  /^[A-Za-z][\w./:@-]*$/.test(name) && !/^(?:null|true|false|yes|no|on|off)$/i.test(name)
+    ? name
+    : JSON.stringify(name);
+
 export function formatConfig(found: readonly Found[], defaultModel: string): string {
   const models = modelsFor(found);
   const byProvider = Map.groupBy(models.keys(), providerOf);
   const lines = [
     "# dispatch: models and aliases can be named in any prompt",
-    `default: ${defaultModel} # used when a prompt names none`,
+    `default: ${asKey(defaultModel)} # used when a prompt names none`,
     "",
     "backends:",
     ...found.map(({ backend, label }) => `  ${backend}: {} # ${label}`),
@@ -49,7 +55,7 @@ export function formatConfig(found: readonly Found[], defaultModel: string): str
   for (const [provider, names] of byProvider) {
     lines.push(
       `  # ${provider}`,
-      ...names.map((model) => `  ${model}: { backend: ${models.get(model)} }`),
+      ...names.map((model) => `  ${asKey(model)}: { backend: ${models.get(model)} }`),
     );
   }
   lines.push(

@@ -37,9 +37,9 @@ export interface PlanProblem {
   message: string;
 }
 
-const itemLine = /^(\s*)(?:[-*+]|\d{1,9}[.)])\s+\[(.)\](?:\s+(.*))?$/u;
-const fenceLine = /^\s{0,3}(`{3,}|~{3,})/;
-const headingLine = /^\s{0,3}#{1,6}\s+(.*?)\s*#*\s*$/;
+const itemLine = /^\s*(?:[-*+]|\d{1,9}[.)])\s+\[(.)\](?:\s(.*))?$/su;
+const fenceLine = /^\s*(`{3,}|~{3,})/;
+const headingStart = /^ {0,3}#{1,6}\s/;
 
 export function parsePlan(text: string): { plan: Plan; problems: PlanProblem[] } {
   const plan: Plan = { title: null, items: [] };
@@ -55,7 +55,10 @@ export function parsePlan(text: string): { plan: Plan; problems: PlanProblem[] }
     noteLines = [];
   };
 
-  for (const [index, raw] of text.split("\n").entries()) {
+  for (const [index, raw] of text
+    .replace(/^\ufeff/, "")
+    .split("\n")
+    .entries()) {
     const line = raw.replace(/\r$/, "");
     const fenced = fenceLine.exec(line)?.[1];
     if (fence !== null) {
@@ -69,23 +72,22 @@ export function parsePlan(text: string): { plan: Plan; problems: PlanProblem[] }
     const item = itemLine.exec(line);
     if (item) {
       closeItem();
-      const marker = readMarker(item[2]!);
+      const marker = readMarker(item[1]!);
       if (marker === null) {
-        problems.push({ line: index + 1, message: `unknown marker [${item[2]}], read as open` });
+        problems.push({ line: index + 1, message: `unknown marker [${item[1]}], read as open` });
       }
       current = {
         marker: marker ?? " ",
-        text: (item[3] ?? "").trim(),
+        text: (item[2] ?? "").trim(),
         note: null,
         line: index + 1,
       };
       plan.items.push(current);
       continue;
     }
-    const heading = headingLine.exec(line);
-    if (heading) {
+    if (headingStart.test(line)) {
       closeItem();
-      plan.title ??= heading[1]!;
+      plan.title ??= headingText(line);
     } else if (line.trim() === "" || line.trimStart().startsWith(">")) {
       // A blank line, or the quote block of a note, ends what belongs to an item.
       closeItem();
@@ -98,6 +100,14 @@ export function parsePlan(text: string): { plan: Plan; problems: PlanProblem[] }
     problems.push({ line: 0, message: "has no items; expected lines like '- [ ] a step'" });
   }
   return { plan, problems };
+}
+
+/** Without its hashes, those that close it included. By hand: a pattern would be slow on hostile lines. */
+function headingText(line: string): string {
+  const text = line.replace(headingStart, "").trim();
+  let end = text.length;
+  while (text[end - 1] === "#") end--;
+  return text.slice(0, end).trimEnd();
 }
 
 function readMarker(mark: string): Marker | null {
@@ -117,7 +127,7 @@ function readMarker(mark: string): Marker | null {
 
 /** A new plan, as it is first written. */
 export function formatPlan(title: string, items: readonly string[]): string {
-  const lines = items.map((item) => `- [ ] ${item.trim().replace(/\s*\n\s*/g, " ")}`);
+  const lines = items.map((item) => `- [ ] ${item.trim().replace(/\s+/g, " ")}`);
   return `# ${title}\n\n${lines.join("\n")}\n`;
 }
 
@@ -129,9 +139,13 @@ export function formatPlan(title: string, items: readonly string[]): string {
 export function withDroppedItems(plan: Plan, asked: readonly string[]): Plan {
   const lost = asked.length - plan.items.length;
   if (lost <= 0) return plan;
-  const present = new Set(plan.items.map((item) => item.text));
-  const dropped = asked.filter((text) => !present.has(text)).slice(0, lost);
-  const items = dropped.map((text): Item => ({
+  const unmatched = plan.items.map((item) => item.text);
+  const dropped = asked.filter((text) => {
+    const at = unmatched.indexOf(text);
+    if (at !== -1) unmatched.splice(at, 1);
+    return at === -1;
+  });
+  const items = dropped.slice(0, lost).map((text): Item => ({
     marker: " ",
     text,
     note: "no longer in the plan",

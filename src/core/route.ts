@@ -9,6 +9,7 @@
 import type { Config } from "./config.ts";
 import {
   claudeFamilyOf,
+  isClaudeModel,
   isModelName,
   isOpenAiModel,
   lastMention,
@@ -66,7 +67,7 @@ export function route(
     if (routing.kind === "undecided") return routing;
     if (
       routing.kind === "routed" &&
-      routing.route.model.toLowerCase() === name &&
+      isSame(routing.route.model, name) &&
       isListed(name, available)
     ) {
       return routing;
@@ -78,18 +79,23 @@ export function route(
 }
 
 function lastNamed(prompt: string, known: readonly string[]): string | null {
-  let last: string | null = null;
-  let lastAt = -1;
+  let last: { name: string; end: number } | null = null;
   for (const name of known) {
     const at = lastMention(prompt, name);
-    if (at > lastAt) [last, lastAt] = [name, at];
+    const end = at + name.length;
+    // Of two that end together (`opus` within `ollama:opus`), the longer was meant.
+    const isLater =
+      last === null || end > last.end || (end === last.end && name.length > last.name.length);
+    if (at !== -1 && isLater) last = { name, end };
   }
-  return last;
+  return last?.name ?? null;
 }
 
 function isListed(name: string, { discovered, installed }: Available): boolean {
-  if (claudeFamilyOf(name) !== null && installed.includes("claude")) return true;
-  return [...(discovered?.values() ?? [])].some((models) => models.includes(name));
+  if (isClaudeModel(name) && installed.includes("claude")) return true;
+  return [...(discovered?.values() ?? [])].some((models) =>
+    models.some((model) => isSame(model, name)),
+  );
 }
 
 function resolve(
@@ -102,50 +108,52 @@ function resolve(
   const configured = fromConfig(name, config, available);
   if (configured !== null) return { kind: "routed", route: { ...configured, why } };
 
+  const { installed, discovered } = available;
   const route = (model: string, backend: string): Routing => ({
     kind: "routed",
     route: {
-      ...plainRoute(model, backend, config),
+      ...plainRoute(model, preferredBackend(model, backend, installed), config),
       why,
-      isNew: !Object.hasOwn(config.models, model),
+      isNew: ownKey(config.models, model) === null,
     },
   });
-  const { installed, discovered } = available;
-  const has = (backend: string) => installed.includes(backend);
 
   // `gpt-5.3` means the configured `gpt-5.3-codex`: a name cut at a word's end.
   const fuller = Object.keys(config.models).find((model) => extendsName(model, name));
-  if (fuller !== undefined) {
-    const configuredFuller = fromConfig(fuller, config, available);
-    if (configuredFuller !== null) return { kind: "routed", route: { ...configuredFuller, why } };
-  }
-  if (has(name)) return route(name, name);
-  if (claudeFamilyOf(name) !== null && has("claude") && isModelName(name))
-    return route(name, "claude");
+  const configuredFuller = fuller === undefined ? null : fromConfig(fuller, config, available);
+  if (configuredFuller !== null) return { kind: "routed", route: { ...configuredFuller, why } };
+
+  const backend = installed.find((each) => isSame(each, name));
+  if (backend !== undefined) return route(backend, backend);
+  if (!isModelName(name)) return unknown(name, known, discovered);
+  if (isClaudeModel(name) && installed.includes("claude")) return route(name, "claude");
   if (discovered === null) return { kind: "undecided", name };
 
-  const preferred = isOpenAiModel(name) ? "codex" : null;
-  const lists = [...discovered].sort(
-    ([a], [b]) => Number(b === preferred) - Number(a === preferred),
-  );
-  for (const matches of [
-    (model: string) => model === name,
+  const matchers = [
+    (model: string) => isSame(model, name),
     (model: string) => extendsName(model, name),
-  ]) {
-    for (const [backend, models] of lists) {
+  ];
+  for (const matches of matchers) {
+    for (const [lister, models] of discovered) {
       const model = models.find(matches);
-      if (model !== undefined) return route(model, backend);
+      if (model !== undefined) return route(model, lister);
     }
   }
-  if (preferred !== null && has(preferred) && isModelName(name)) return route(name, preferred);
+  if (isOpenAiModel(name) && installed.includes("codex")) return route(name, "codex");
+  return unknown(name, known, discovered);
+}
 
-  const all = [...new Set([...known, ...[...discovered.values()].flat()])];
+function unknown(name: string, known: readonly string[], discovered: Discovered | null): Routing {
+  const listed = [...(discovered?.values() ?? [])].flat();
+  const all = [...new Set([...known, ...listed])];
   return { kind: "unknown", name, suggestion: nearest(name, all), known: all };
 }
 
+const isSame = (a: string, b: string) => a.toLowerCase() === b.toLowerCase();
+
 const extendsName = (model: string, name: string) =>
   model.length > name.length &&
-  model.toLowerCase().startsWith(name) &&
+  model.toLowerCase().startsWith(name.toLowerCase()) &&
   /^[-.:/]/.test(model.slice(name.length));
 
 /** An alias or a model of the config; null when the name is neither. */
@@ -159,35 +167,33 @@ function fromConfig(
   if (exact === null) return null;
   const alias = config.aliases[exact];
   // An alias may have the name of the model that it dresses.
-  if (alias === undefined || followed.includes(exact)) {
-    if (!Object.hasOwn(config.models, exact)) return null;
-    const backend = preferredBackend(exact, config.models[exact]!.backend, available.installed);
-    return { ...plainRoute(exact, backend, config), isNew: false };
+  if (alias === undefined || followed.some((each) => isSame(each, exact))) {
+    const model = ownKey(config.models, exact);
+    if (model === null) return null;
+    const backend = preferredBackend(model, config.models[model]!.backend, available.installed);
+    return { ...plainRoute(model, backend, config), isNew: false };
   }
-  const own = {
-    alias: exact,
-    promptPrefix: alias.prompt,
-    answerTimeoutMs: alias.answerTimeoutMs ?? config.answerTimeoutMs,
-  };
   if (alias.command !== null) {
-    return {
-      ...plainRoute(exact, "command", config),
-      ...own,
-      command: alias.command,
-      isNew: false,
-    };
+    const { command, prompt } = alias;
+    const answerTimeoutMs = alias.answerTimeoutMs ?? config.answerTimeoutMs;
+    const plain = plainRoute(exact, "command", config);
+    return { ...plain, command, alias: exact, promptPrefix: prompt, answerTimeoutMs, isNew: false };
   }
   const target = fromConfig(alias.model!, config, available, [...followed, exact]);
   if (target === null) return null;
   const prefixes = [alias.prompt, target.promptPrefix].filter((text) => text !== null);
-  return { ...target, ...own, promptPrefix: prefixes.length > 0 ? prefixes.join("\n\n") : null };
+  return {
+    ...target,
+    alias: exact,
+    promptPrefix: prefixes.length > 0 ? prefixes.join("\n\n") : null,
+    answerTimeoutMs: alias.answerTimeoutMs ?? target.answerTimeoutMs,
+  };
 }
 
 /** Names are matched without regard to case, as a person types them. */
 function ownKey(record: Record<string, unknown>, name: string): string | null {
   if (Object.hasOwn(record, name)) return name;
-  const lower = name.toLowerCase();
-  return Object.keys(record).find((key) => key.toLowerCase() === lower) ?? null;
+  return Object.keys(record).find((key) => isSame(key, name)) ?? null;
 }
 
 function plainRoute(model: string, backend: string, config: Config): Omit<Route, "why" | "isNew"> {

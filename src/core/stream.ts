@@ -34,6 +34,8 @@ export type StreamEvent =
   /** The backend opened a session that it can resume by this id. */
   | { kind: "session"; id: string; model: string | null }
   | { kind: "said"; text: string }
+  /** A part of what is being said: the next one goes on in the middle of the line. */
+  | { kind: "piece"; text: string }
   /** A tool was called; `text` is its name and main argument. */
   | { kind: "tool"; text: string }
   /** What a tool printed. */
@@ -41,6 +43,7 @@ export type StreamEvent =
   /** A passing error that the CLI is retrying by itself. */
   | { kind: "retry"; text: string }
   | { kind: "error"; text: string; cause: Cause | null }
+  /** The tokens of one step. */
   | { kind: "usage"; tokens: Tokens }
   /** The backend's own verdict on the run. */
   | {
@@ -86,6 +89,7 @@ export const emptyReport: Report = {
 /** Folds a run's events; the last verdict counts, as some CLIs write several. */
 export function summarise(events: Iterable<StreamEvent>): Report {
   const report: Report = { ...emptyReport };
+  let isPiece = false;
   for (const event of events) {
     switch (event.kind) {
       case "session":
@@ -96,11 +100,15 @@ export function summarise(events: Iterable<StreamEvent>): Report {
         report.began = true;
         report.text = event.text;
         break;
+      case "piece":
+        report.began = true;
+        report.text = isPiece ? `${report.text}${event.text}` : event.text;
+        break;
       case "error":
         report.failure = { cause: event.cause ?? "crash", evidence: event.text };
         break;
       case "usage":
-        report.tokens = event.tokens;
+        report.tokens = sum(report.tokens, event.tokens);
         break;
       case "result":
         report.ok = event.ok;
@@ -124,6 +132,7 @@ export function summarise(events: Iterable<StreamEvent>): Report {
       case "retry":
         break;
     }
+    isPiece = event.kind === "piece";
   }
   return report;
 }

@@ -133,18 +133,11 @@ export function derive(facts: Facts): State {
   const succeeded = exit === 0 && report.ok !== false && report.denied.length === 0;
   if (succeeded && allDone) return { kind: "done" };
 
-  const undelivered = facts.questions.find(isUndelivered);
   if (open.length > 0) {
     const numbers = open.map((question) => question.number).join(", ");
     return { kind: "blocked", reason: `the worker ended with question ${numbers} open` };
   }
   if (blockedItem) return { kind: "blocked", reason: blockedItem.note ?? blockedItem.text };
-  if (undelivered) {
-    return {
-      kind: "blocked",
-      reason: `the worker ended before it read answer ${undelivered.number}`,
-    };
-  }
   if (failedItem) return itemFailed(failedItem);
   if (exit === null) {
     return {
@@ -163,6 +156,9 @@ export function derive(facts: Facts): State {
     return { kind: "failed", ...report.failure };
   }
   if (exit !== 0) return { kind: "failed", ...exitFailure(exit, report.text) };
+  const unread = facts.questions.find(isUndelivered);
+  if (unread)
+    return { kind: "blocked", reason: `the worker ended before it read answer ${unread.number}` };
   return {
     kind: "incomplete",
     reason: `the worker ended with ${total - done} of ${total} items open`,
@@ -177,6 +173,9 @@ function itemFailed(item: { text: string; note: string | null }): State {
   };
 }
 
+/** HUP INT QUIT ILL ABRT BUS FPE KILL SEGV PIPE ALRM TERM */
+const endingSignals = new Set([1, 2, 3, 4, 6, 7, 8, 9, 11, 13, 14, 15]);
+
 function exitFailure(exit: number, lastText: string | null): { cause: Cause; evidence: string } {
   const lastLine = lastText?.trim().split("\n").at(-1);
   const said = lastLine ? `: ${lastLine}` : "";
@@ -187,7 +186,8 @@ function exitFailure(exit: number, lastText: string | null): { cause: Cause; evi
       evidence: `the worker's command could not be run (exit ${exit})${said}`,
     };
   }
-  if (exit > 128 && exit < 160) {
+  // Only what a shell writes for a signal: some CLIs end with codes of their own above 128.
+  if (endingSignals.has(exit - 128)) {
     return { cause: "killed", evidence: `the worker was ended by signal ${exit - 128}` };
   }
   return { cause: "crash", evidence: `the worker ended with exit code ${exit}${said}` };

@@ -14,7 +14,7 @@ const escapeSequences =
 // Bidirectional overrides and zero-width marks can make a line read as another.
 const invisible =
   // oxlint-disable-next-line no-control-regex
-  /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]/g;
+  /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\u{e0000}-\u{e007f}]/gu;
 
 /** Safe for a terminal or a host: no control characters but tab and newline. */
 export function printable(text: string): string {

@@ -43,7 +43,8 @@ export function paint(colour: Colour, text: string): string {
 }
 
 export function modelName(facts: Facts): string {
-  return facts.asked?.alias ?? facts.run?.record?.model ?? facts.asked?.model ?? "unknown model";
+  const { asked, run } = facts;
+  return oneLine(asked?.alias ?? run?.record?.model ?? asked?.model ?? "unknown model");
 }
 
 const title = (facts: Facts) => `${paint("bold", facts.id)} (${modelName(facts)})`;
@@ -177,7 +178,7 @@ export function questionText(question: Question): string {
   const parts = [cut(oneLine(question.text))];
   if (question.options.length > 0) parts.push(`[${question.options.map(oneLine).join(" | ")}]`);
   if (question.default !== null) parts.push(`(default: ${oneLine(question.default)})`);
-  return parts.join(" ");
+  return cut(parts.join(" "));
 }
 
 /** What `wait` prints: two lines an event, what happened and the next command. */
@@ -218,9 +219,7 @@ export function tokensText({ input, cached, output }: Tokens): string {
 
 function count(value: number): string {
   if (value < 1_000) return String(value);
-  return value < 1_000_000
-    ? `${(value / 1_000).toFixed(1)}k`
-    : `${(value / 1_000_000).toFixed(1)}M`;
+  return value < 999_950 ? `${(value / 1_000).toFixed(1)}k` : `${(value / 1_000_000).toFixed(1)}M`;
 }
 
 /** Outcome, figures, then what the worker left; `output` is the text of output.md. */
@@ -230,8 +229,8 @@ export function resultText(facts: Facts, output: string | null, outputPath: stri
   const lines = [state.kind === "done" ? outcomeLine(facts, state) : outcomeText(facts, state)];
   const report = facts.run?.report;
   const reported = [
-    ...(report?.model ? [`model ${report.model}`] : []),
-    ...(report?.session ? [`session ${report.session}`] : []),
+    ...(report?.model ? [`model ${oneLine(report.model)}`] : []),
+    ...(report?.session ? [`session ${oneLine(report.session)}`] : []),
     ...(report?.costUsd === null || report?.costUsd === undefined
       ? []
       : [`$${report.costUsd.toFixed(4)}`]),
@@ -251,8 +250,12 @@ function finalWords(report: Report | undefined): string[] {
 export function logText(event: StreamEvent): string | null {
   switch (event.kind) {
     case "session":
-      return paint("dim", `session ${event.id}${event.model === null ? "" : ` (${event.model})`}`);
+      return paint(
+        "dim",
+        oneLine(`session ${event.id}${event.model === null ? "" : ` (${event.model})`}`),
+      );
     case "said":
+    case "piece":
       return printable(event.text).trimEnd();
     case "tool":
       return paint("cyan", `→ ${cut(oneLine(event.text))}`);

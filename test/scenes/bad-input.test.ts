@@ -225,7 +225,7 @@ test("an unknown key is a warning, and the program goes on", async () => {
   const { exit, err } = await s.dispatch("run", "--model", "finishes", "x");
   expect(exit).toBe(0);
   expect(err).toMatch(
-    /^warning: \S+config\.yaml:1:9: unknown key defalt; did you mean default\?\n$/,
+    /^warning: \S+config\.yaml:1:1: unknown key defalt; did you mean default\?\n$/,
   );
   await s.dispatch("wait");
 });

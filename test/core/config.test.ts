@@ -1,0 +1,418 @@
+import { describe, expect, test } from "bun:test";
+import { type Config, readConfig } from "../../src/core/config.ts";
+import { config } from "./builders.ts";
+
+const backends = ["claude", "codex", "cursor"];
+const read = (source: string) => readConfig(source, backends);
+/** `3:5 error message`, a line each. */
+const problems = (source: string) =>
+  read(source).problems.map(
+    ({ line, column, severity, message }) => `${line}:${column} ${severity} ${message}`,
+  );
+
+// The schema of the skill that this program replaces, in all that it allows.
+const original = `# Dispatch config
+default: opus  # model name or alias
+
+backends:
+  claude:
+    command: >
+      env -u CLAUDE_CODE_ENTRYPOINT -u CLAUDECODE
+      claude -p --dangerously-skip-permissions
+  cursor:
+    command: agent -p --force --workspace "$(pwd)"
+  codex:
+    command: codex exec --full-auto -C "$(pwd)"
+
+models:
+  # Claude
+  opus:   { backend: claude }
+  sonnet: { backend: claude }
+  haiku:  { backend: claude }
+  # OpenAI
+  gpt-5.3-codex: { backend: codex }
+  # others
+  gemini-3.1-pro: { backend: cursor }
+
+aliases:
+  quick:
+    model: haiku
+  security-reviewer:
+    model: opus
+    prompt: >
+      You are a security-focused reviewer. Prioritize OWASP Top 10
+      vulnerabilities, auth flaws, and injection risks.
+`;
+
+const reviewerPrompt =
+  "You are a security-focused reviewer. Prioritize OWASP Top 10 vulnerabilities, auth flaws, and injection risks.\n";
+
+describe("a config that can be used", () => {
+  test.each<[what: string, source: string, expected: Config]>([
+    [
+      "the original's",
+      original,
+      config({
+        default: "opus",
+        backends: {
+          claude:
+            "env -u CLAUDE_CODE_ENTRYPOINT -u CLAUDECODE claude -p --dangerously-skip-permissions",
+          cursor: 'agent -p --force --workspace "$(pwd)"',
+          codex: 'codex exec --full-auto -C "$(pwd)"',
+        },
+        models: {
+          opus: "claude",
+          sonnet: "claude",
+          haiku: "claude",
+          "gpt-5.3-codex": "codex",
+          "gemini-3.1-pro": "cursor",
+        },
+        aliases: {
+          quick: { model: "haiku" },
+          "security-reviewer": { model: "opus", prompt: reviewerPrompt },
+        },
+      }),
+    ],
+    [
+      "the original's with CRLF",
+      "default: opus\r\nmodels:\r\n  opus: { backend: claude }\r\n",
+      config({ default: "opus", models: { opus: "claude" } }),
+    ],
+    [
+      "the older one, with agents",
+      'default: cursor\n\nagents:\n  cursor:\n    command: agent -p --force --workspace "$(pwd)"\n  harvey:\n    command: claude -p\n',
+      config({
+        format: "agents",
+        default: "cursor",
+        aliases: {
+          cursor: { command: 'agent -p --force --workspace "$(pwd)"' },
+          harvey: { command: "claude -p" },
+        },
+      }),
+    ],
+    [
+      "agents beside models: an alias wins over an agent of its name",
+      "agents:\n  a: { command: x }\n  b: { command: y }\nmodels:\n  opus: { backend: claude }\naliases:\n  a: { model: opus }\n",
+      config({
+        format: "agents",
+        models: { opus: "claude" },
+        aliases: { a: { model: "opus" }, b: { command: "y" } },
+      }),
+    ],
+    ["empty", "", config()],
+    ["comments only", "# nothing yet\n", config()],
+    ["a document mark only", "---\n", config()],
+    [
+      "keys with nothing behind them",
+      "default:\nconfirm_default:\nbackends:\n  claude:\nmodels:\naliases:\nanswer_timeout:\nlimits:\n",
+      config({ backends: { claude: null } }),
+    ],
+    [
+      "every setting",
+      "default: r\nconfirm_default: false\nbackends: { mine: { command: my-agent } }\nmodels: { m: { backend: mine } }\naliases: { r: { model: m, prompt: Hi, answer_timeout: 90 } }\nanswer_timeout: 1h30m\nlimits: { depth: 2 }\n",
+      config({
+        default: "r",
+        confirmDefault: false,
+        backends: { mine: "my-agent" },
+        models: { m: "mine" },
+        aliases: { r: { model: "m", prompt: "Hi", answerTimeoutMs: 90_000 } },
+        answerTimeoutMs: 5_400_000,
+        depth: 2,
+      }),
+    ],
+    ["no patience limit", "answer_timeout: none\n", config({ answerTimeoutMs: Infinity })],
+    [
+      "numbers as names",
+      "default: 4\nmodels:\n  4: { backend: cursor }\n  5.3: { backend: codex }\naliases:\n  7: { model: 5.3 }\n",
+      config({
+        default: "4",
+        models: { "4": "cursor", "5.3": "codex" },
+        aliases: { "7": { model: "5.3" } },
+      }),
+    ],
+    [
+      "the default in another case",
+      "default: Opus\nmodels: { opus: { backend: claude } }\n",
+      config({ default: "Opus", models: { opus: "claude" } }),
+    ],
+    [
+      "an alias of its model's name, and one that leads to it",
+      "models: { opus: { backend: claude } }\naliases:\n  opus: { model: opus, prompt: Hi }\n  b: { model: opus }\n",
+      config({
+        models: { opus: "claude" },
+        aliases: { opus: { model: "opus", prompt: "Hi" }, b: { model: "opus" } },
+      }),
+    ],
+    [
+      "YAML anchors",
+      "models:\n  opus: &c { backend: claude }\n  sonnet: *c\n",
+      config({ models: { opus: "claude", sonnet: "claude" } }),
+    ],
+  ])("%s", (_, source, expected) => {
+    expect(read(source)).toEqual({ config: expected, problems: [] });
+  });
+});
+
+describe("a wrong value is an error, where it stands", () => {
+  test.each<[what: string, source: string, expected: string[]]>([
+    [
+      "broken YAML",
+      "models:\n  opus: {backend: claude\ndefault: opus\n",
+      ["3:1 error flow map in block collection must be sufficiently indented and end with a }"],
+    ],
+    ["a tab", "default: opus\n\tmodels: 1\n", ["2:1 error tabs are not allowed as indentation"]],
+    [
+      "a key twice",
+      "models:\n  opus: { backend: claude }\n  opus: { backend: codex }\n",
+      ["3:3 error this key stands twice; expected each key once"],
+    ],
+    [
+      "a YAML alias without its anchor",
+      "default: *opus\n",
+      ["1:10 error unresolved alias (the anchor must be set before the alias): opus"],
+    ],
+    [
+      "text",
+      "just text",
+      [
+        '1:1 error expected a mapping with the keys default, backends, models, aliases, found "just text"',
+      ],
+    ],
+    [
+      "a model without a mapping",
+      "models:\n  opus: claude\n",
+      ['2:9 error expected { backend: NAME }, found "claude"'],
+    ],
+    [
+      "a model with nothing",
+      "models:\n  opus:\n",
+      ["2:3 error expected { backend: NAME }, found null"],
+    ],
+    [
+      "a model without a backend",
+      "models:\n  opus: {}\n",
+      ["2:3 error models.opus.backend: expected { backend: NAME }"],
+    ],
+    [
+      "a backend that is no text",
+      "models:\n  opus: { backend: 5 }\n",
+      ["2:20 error expected 'backend: NAME', found 5"],
+    ],
+    [
+      "an agent without a command",
+      "agents:\n  harvey: {}\n",
+      ["2:3 error agents.harvey.command: expected { command: … }"],
+    ],
+    [
+      "an empty command",
+      'backends:\n  mine: { command: "" }\n',
+      ['2:20 error expected text, found ""'],
+    ],
+    [
+      "a name of two words",
+      "default: my model\n",
+      ['1:10 error expected a name without spaces or quotes, found "my model"'],
+    ],
+    [
+      "a key of two words",
+      "models:\n  my model: { backend: claude }\n",
+      ['2:3 error expected a name without spaces or quotes, found "my model"'],
+    ],
+    [
+      "a duration",
+      "answer_timeout: 3 minutes\n",
+      ['1:17 error expected a duration like 30s, 3m or 2h, found "3 minutes"'],
+    ],
+    [
+      "a duration below nothing",
+      "answer_timeout: -5\n",
+      ["1:17 error expected a duration like 30s, 3m or 2h, found -5"],
+    ],
+    [
+      "an alias's duration",
+      "models: { opus: { backend: claude } }\naliases:\n  r:\n    model: opus\n    answer_timeout: true\n",
+      ["5:21 error expected a duration like 30s, 3m or 2h, found true"],
+    ],
+    [
+      "true or false",
+      'confirm_default: "yes"\n',
+      ['1:18 error expected true or false, found "yes"'],
+    ],
+    [
+      "a prompt",
+      "models: { m: { backend: claude } }\naliases:\n  r: { model: m, prompt: 5 }\n",
+      ["3:26 error expected text, found 5"],
+    ],
+    [
+      "a depth that is no number",
+      "limits:\n  depth: deep\n",
+      ['2:10 error expected a whole number, found "deep"'],
+    ],
+    [
+      "a depth with a fraction",
+      "limits:\n  depth: 1.5\n",
+      ["2:10 error expected a whole number, found 1.5"],
+    ],
+    [
+      "a depth below nothing",
+      "limits:\n  depth: -1\n",
+      ["2:10 error expected 0 or more, found -1"],
+    ],
+    [
+      "several, by their place",
+      "default: my model\nlimits: { depth: -1 }\nanswer_timeout: true\n",
+      [
+        '1:10 error expected a name without spaces or quotes, found "my model"',
+        "2:18 error expected 0 or more, found -1",
+        "3:17 error expected a duration like 30s, 3m or 2h, found true",
+      ],
+    ],
+  ])("%s", (_, source, expected) => {
+    expect(problems(source)).toEqual(expected);
+    expect(read(source).config).toBeNull();
+  });
+
+  // A list where a mapping is expected would else be read as an empty one. The place is the key's.
+  test.each([
+    ["at the top", "- opus\n", "1:1"],
+    ["of models", "models: []\n", "1:1"],
+    ["of aliases", "aliases: []\n", "1:1"],
+    ["of backends", "backends: []\n", "1:1"],
+    ["of limits", "limits: []\n", "1:1"],
+    ["for a model", "models:\n  opus: [claude]\n", "2:3"],
+    ["for an alias", "aliases:\n  r: [opus]\n", "2:3"],
+  ])("a list %s", (_, source, at) => {
+    const { config: usable, problems: found } = read(source);
+    expect(usable).toBeNull();
+    expect(found.map(({ line, column, severity }) => `${line}:${column} ${severity}`)).toEqual([
+      `${at} error`,
+    ]);
+  });
+
+  test("what was meant to exhaust the memory is a problem too", () => {
+    const row = (name: string, of: string) =>
+      `${name}: &${name} [${Array(10).fill(of).join(",")}]\n`;
+    const source = row("a", "1") + row("b", "*a") + row("c", "*b") + row("d", "*c");
+    const { config: usable, problems: found } = read(source);
+    expect(usable).toBeNull();
+    expect(found.some(({ severity }) => severity === "error")).toBe(true);
+  });
+});
+
+describe("a name that leads nowhere is an error", () => {
+  const models = "models:\n  opus: { backend: claude }\n  sonnet: { backend: claude }\n";
+  test.each<[what: string, source: string, expected: string[]]>([
+    [
+      "a default",
+      `${models}default: opos\n`,
+      ["4:10 error default names opos, which is not there; did you mean opus?"],
+    ],
+    [
+      "a default, and nothing near",
+      `default: gemini\n${models}`,
+      ["1:10 error default names gemini, which is not there; expected one of: opus, sonnet"],
+    ],
+    [
+      "a default, and nothing at all",
+      "default: opus\n",
+      ["1:10 error default names opus, which is not there; expected one of: none yet"],
+    ],
+    [
+      "a backend of a model",
+      "models:\n  opus: { backend: cloude }\n",
+      ["2:20 error model opus names backend cloude, which is not there; did you mean claude?"],
+    ],
+    [
+      "a backend of a model, and nothing near",
+      "backends: { mine: { command: x } }\nmodels:\n  opus: { backend: vertex }\n",
+      [
+        "3:20 error model opus names backend vertex, which is not there; expected one of: mine, claude, codex, cursor",
+      ],
+    ],
+    [
+      "a backend that is not built in, without a command",
+      "backends:\n  cloude:\n",
+      ["2:3 error backend cloude is not built in, so it needs a command; did you mean claude?"],
+    ],
+    [
+      "an alias's model",
+      `${models}aliases:\n  r: { model: sonet }\n`,
+      ["5:15 error alias r names model sonet, which is not there; did you mean sonnet?"],
+    ],
+    [
+      "an alias without a model",
+      `${models}aliases:\n  r: { prompt: Hi }\n`,
+      ["5:3 error alias r needs a model: NAME"],
+    ],
+    [
+      "an alias of itself",
+      `${models}aliases:\n  r: { model: r }\n`,
+      ["5:15 error aliases run in a loop: r → r"],
+    ],
+    [
+      "aliases in a loop, and one that leads into it",
+      `${models}aliases:\n  a: { model: b }\n  b: { model: a }\n  c: { model: a }\n`,
+      [
+        "5:15 error aliases run in a loop: a → b → a",
+        "6:15 error aliases run in a loop: b → a → b",
+        "7:15 error aliases run in a loop: c → a → b → a",
+      ],
+    ],
+  ])("%s", (_, source, expected) => {
+    expect(problems(source)).toEqual(expected);
+    expect(read(source).config).toBeNull();
+  });
+});
+
+describe("an unknown key is a warning at the key, and the config can be used", () => {
+  test.each<[what: string, source: string, expected: string[]]>([
+    ["misspelt", "defualt: opus\n", ["1:1 warning unknown key defualt; did you mean default?"]],
+    [
+      "unlike any",
+      "colour: red\n",
+      [
+        "1:1 warning unknown key colour; expected default, confirm_default, backends, models, aliases, agents, answer_timeout, limits",
+      ],
+    ],
+    [
+      "in a model",
+      "models:\n  opus: { backend: claude, bakend: x }\n",
+      ["2:28 warning unknown key bakend; did you mean backend?"],
+    ],
+    [
+      "in an alias",
+      "models: { opus: { backend: claude } }\naliases:\n  r:\n    model: opus\n    promt: Hi\n",
+      ["5:5 warning unknown key promt; did you mean prompt?"],
+    ],
+    [
+      "in a backend",
+      "backends:\n  claude: { comand: x }\n",
+      ["2:13 warning unknown key comand; did you mean command?"],
+    ],
+    [
+      "in an agent",
+      "agents:\n  a: { command: x, model: y }\n",
+      ["2:20 warning unknown key model; expected command"],
+    ],
+    [
+      "in the limits",
+      "limits: { dept: 1 }\n",
+      ["1:11 warning unknown key dept; did you mean depth?"],
+    ],
+    [
+      "with nothing behind it",
+      "models:\n  opus:\n    backend: claude\n    modle:\n",
+      ["4:5 warning unknown key modle; expected backend"],
+    ],
+  ])("%s", (_, source, expected) => {
+    expect(problems(source)).toEqual(expected);
+    expect(read(source).config).not.toBeNull();
+  });
+
+  test("beside an error, both are told in their order", () => {
+    expect(problems("defualt: opus\nmodels:\n  opus: claude\n")).toEqual([
+      "1:1 warning unknown key defualt; did you mean default?",
+      '3:9 error expected { backend: NAME }, found "claude"',
+    ]);
+  });
+});

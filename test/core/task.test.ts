@@ -1,0 +1,501 @@
+import { describe, expect, test } from "bun:test";
+import { eventsOf } from "../../src/core/event.ts";
+import { nextCommand } from "../../src/core/next.ts";
+import type { Cause } from "../../src/core/stream.ts";
+import {
+  derive,
+  elapsed,
+  elapsedMs,
+  type Facts,
+  hasEnded,
+  isLive,
+  shownPlan,
+  type State,
+} from "../../src/core/task.ts";
+import {
+  asked,
+  ended,
+  facts,
+  live,
+  plan,
+  question,
+  record,
+  report,
+  startedMs,
+} from "./builders.ts";
+
+const allDone = plan("x Sand it", "x Paint it");
+const half = plan("x Sand it", " Paint it");
+const blocked = plan("x Sand it", "? Paint it");
+const failedItem = plan("! Sand it", " Paint it");
+const withNote = (items: typeof blocked, at: number, note: string) => ({
+  ...items,
+  items: items.items.map((item, index) => (index === at ? { ...item, note } : item)),
+});
+
+const unanswered = [question()];
+const answered = [question({ answer: "red" })];
+const acknowledged = [question({ answer: "red", acknowledged: true })];
+
+const auth = { cause: "auth", evidence: "Not logged in" } as const;
+const refused = report({ ok: false, text: "Not logged in", failure: auth });
+const denied = report({ ok: true, denied: ["Bash echo one >> out.txt", "Write two.txt"] });
+
+const waitingAnswer = "the worker ended with question 001 open";
+const unread = "the worker ended before it read answer 001";
+const incomplete = (open: number): State => ({
+  kind: "incomplete",
+  reason: `the worker ended with ${open} of 2 items open`,
+});
+const failed = (cause: Cause, evidence: string): State => ({ kind: "failed", cause, evidence });
+const lost = (done: number): State => ({
+  kind: "lost",
+  reason: `the worker vanished without an exit record (killed, or the machine went down); ${done}/2 items done`,
+});
+
+describe("the state that follows from the facts", () => {
+  test.each<[what: string, own: Partial<Facts>, expected: State]>([
+    // No run.
+    ["asked for, never started", {}, { kind: "queued", reason: "its worker was never started" }],
+
+    // A run that goes on: the lock is held and there is no exit record.
+    ["it runs", { run: live() }, { kind: "running" }],
+    [
+      "it runs, and its question is answered",
+      { run: live(), questions: answered },
+      { kind: "running" },
+    ],
+    ["it runs, all ticked", { run: live(), plan: allDone }, { kind: "running" }],
+    ["it runs, an item blocked", { run: live(), plan: blocked }, { kind: "running" }],
+    ["it waits", { run: live(), questions: unanswered }, { kind: "waiting" }],
+    [
+      "it waits with its second question",
+      { run: live(), questions: [...acknowledged, question({ number: "002" })] },
+      { kind: "waiting" },
+    ],
+    ["it is being stopped", { run: live({ stopRequested: true }) }, { kind: "stopping" }],
+    [
+      "it is being stopped while it waits",
+      { run: live({ stopRequested: true }), questions: unanswered },
+      { kind: "stopping" },
+    ],
+
+    // Stopped: on purpose, however it ended.
+    ["stopped", { run: ended(143, { stopRequested: true }) }, { kind: "stopped" }],
+    [
+      "stopped, without an exit record",
+      { run: ended(null, { stopRequested: true }) },
+      { kind: "stopped" },
+    ],
+    [
+      "stopped, its lock still held",
+      { run: ended(143, { stopRequested: true, live: true }) },
+      { kind: "stopped" },
+    ],
+    [
+      "stopped with a question open",
+      { run: ended(143, { stopRequested: true }), questions: unanswered, plan: blocked },
+      { kind: "stopped" },
+    ],
+    [
+      "stopped in the moment in which it was done",
+      { run: ended(0, { stopRequested: true }), plan: allDone },
+      { kind: "stopped" },
+    ],
+
+    // Done is earned.
+    ["done", { run: ended(0), plan: allDone }, { kind: "done" }],
+    [
+      "done, by the backend's word too",
+      { run: ended(0, { report: report({ ok: true }) }), plan: allDone },
+      { kind: "done" },
+    ],
+    [
+      "done, the lock not yet let go",
+      { run: ended(0, { live: true }), plan: allDone },
+      { kind: "done" },
+    ],
+    [
+      "done, with a question that nobody needed to answer",
+      { run: ended(0), plan: allDone, questions: unanswered },
+      { kind: "done" },
+    ],
+    [
+      "done, though an answer was not acknowledged",
+      { run: ended(0), plan: allDone, questions: answered },
+      { kind: "done" },
+    ],
+    [
+      "exit 0 and all ticked, but the backend reports an error",
+      { run: ended(0, { report: refused }), plan: allDone },
+      failed("auth", "Not logged in"),
+    ],
+    [
+      "exit 0 and all ticked, but permissions were denied",
+      { run: ended(0, { report: denied }), plan: allDone },
+      failed("permission", "the worker was denied: Bash echo one >> out.txt, Write two.txt"),
+    ],
+    [
+      "all ticked, but ended by a signal",
+      { run: ended(143), plan: allDone },
+      failed("killed", "the worker was ended by signal 15"),
+    ],
+    ["all ticked, but without an exit record", { run: ended(null), plan: allDone }, lost(2)],
+
+    // Blocked: a person's turn.
+    [
+      "an unanswered question after exit 0",
+      { run: ended(0), questions: unanswered, plan: half },
+      { kind: "blocked", reason: waitingAnswer },
+    ],
+    [
+      "two unanswered questions",
+      { run: ended(0), questions: [...unanswered, question({ number: "002" })], plan: half },
+      { kind: "blocked", reason: "the worker ended with question 001, 002 open" },
+    ],
+    [
+      "an unanswered question after a crash",
+      { run: ended(1), questions: unanswered },
+      { kind: "blocked", reason: waitingAnswer },
+    ],
+    [
+      "an unanswered question of a worker that vanished",
+      { run: ended(null), questions: unanswered },
+      { kind: "blocked", reason: waitingAnswer },
+    ],
+    [
+      "a blocked item, by its note",
+      { run: ended(0), plan: withNote(blocked, 1, "Which colour?") },
+      { kind: "blocked", reason: "Which colour?" },
+    ],
+    [
+      "a blocked item without a note",
+      { run: ended(0), plan: blocked },
+      { kind: "blocked", reason: "Paint it" },
+    ],
+    [
+      "a blocked item, whatever the exit",
+      { run: ended(1), plan: blocked },
+      { kind: "blocked", reason: "Paint it" },
+    ],
+    [
+      "an answer that came too late to be read",
+      { run: ended(0), questions: answered, plan: half },
+      { kind: "blocked", reason: unread },
+    ],
+
+    // Failed, with its cause.
+    ["a failed item", { run: ended(0), plan: failedItem }, failed("item_failed", "Sand it")],
+    [
+      "a failed item, with its note",
+      { run: ended(1), plan: withNote(failedItem, 0, "no sand") },
+      failed("item_failed", "Sand it: no sand"),
+    ],
+    [
+      "a failed item before a blocked one",
+      { run: ended(0), plan: plan("! Sand it", "? Paint it") },
+      { kind: "blocked", reason: "Paint it" },
+    ],
+    [
+      "the backend's own failure",
+      { run: ended(1, { report: refused }) },
+      failed("auth", "Not logged in"),
+    ],
+    [
+      "the backend's own failure, with exit 0",
+      { run: ended(0, { report: refused }) },
+      failed("auth", "Not logged in"),
+    ],
+    [
+      "an error that was told, and then a bad exit",
+      { run: ended(1, { report: report({ failure: auth }) }) },
+      failed("auth", "Not logged in"),
+    ],
+    [
+      "a failure of the backend's tells more than an exit above 128, which may be an HTTP status",
+      { run: ended(144, { report: refused }) },
+      failed("auth", "Not logged in"),
+    ],
+    // The next run would only fail in the same way: the cause has to be seen.
+    [
+      "the backend's own failure, with an answer unread",
+      { run: ended(1, { report: refused }), questions: answered },
+      failed("auth", "Not logged in"),
+    ],
+    [
+      "denied permissions, and items open",
+      { run: ended(0, { report: denied }), plan: half },
+      failed("permission", "the worker was denied: Bash echo one >> out.txt, Write two.txt"),
+    ],
+    [
+      "a bad exit and no words",
+      { run: ended(1) },
+      failed("crash", "the worker ended with exit code 1"),
+    ],
+    [
+      "a bad exit and last words",
+      { run: ended(2, { report: report({ text: "usage: …\nerror: unexpected argument\n" }) }) },
+      failed("crash", "the worker ended with exit code 2: error: unexpected argument"),
+    ],
+    ["killed", { run: ended(137) }, failed("killed", "the worker was ended by signal 9")],
+    [
+      "an HTTP status as an exit code",
+      { run: ended(173) },
+      failed("crash", "the worker ended with exit code 173"),
+    ],
+    [
+      "no such command",
+      { run: ended(127, { report: report({ text: "sh: claude: not found" }) }) },
+      failed(
+        "start_failed",
+        "the worker's command could not be run (exit 127): sh: claude: not found",
+      ),
+    ],
+    [
+      "a command that may not be run",
+      { run: ended(126) },
+      failed("start_failed", "the worker's command could not be run (exit 126)"),
+    ],
+
+    // Incomplete.
+    ["exit 0, items open", { run: ended(0), plan: half }, incomplete(1)],
+    ["exit 0, plan untouched", { run: ended(0) }, incomplete(2)],
+    [
+      "exit 0, its questions answered and read",
+      { run: ended(0), plan: half, questions: acknowledged },
+      incomplete(1),
+    ],
+    ["exit 0, the plan gone", { run: ended(0), plan: null }, incomplete(2)],
+    ["exit 0, the plan emptied", { run: ended(0), plan: plan() }, incomplete(2)],
+    [
+      "exit 0, the open item dropped from the plan",
+      { run: ended(0), plan: plan("x Sand it") },
+      incomplete(1),
+    ],
+    [
+      "exit 0, an error on the way that it got over",
+      { run: ended(0, { report: report({ ok: true }) }), plan: half },
+      incomplete(1),
+    ],
+
+    // Lost.
+    ["no exit record, the lock let go", { run: ended(null), plan: half }, lost(1)],
+    ["the same, the plan gone", { run: ended(null), plan: null }, lost(0)],
+    [
+      "the same, without the run's own record",
+      { run: ended(null, { record: null }), plan: half },
+      lost(1),
+    ],
+
+    // Another program's task: only its files speak.
+    [
+      "theirs, untouched",
+      { asked: null },
+      { kind: "queued", reason: "its worker was not started by dispatch" },
+    ],
+    [
+      "theirs, without a plan",
+      { asked: null, plan: null },
+      { kind: "queued", reason: "its worker was not started by dispatch" },
+    ],
+    [
+      "theirs, under way",
+      { asked: null, plan: half },
+      { kind: "queued", reason: "its worker was not started by dispatch" },
+    ],
+    ["theirs, all ticked", { asked: null, plan: allDone }, { kind: "done" }],
+    [
+      "theirs, with a question",
+      { asked: null, plan: half, questions: unanswered },
+      { kind: "waiting" },
+    ],
+    [
+      "theirs, blocked",
+      { asked: null, plan: withNote(blocked, 1, "Which?") },
+      { kind: "blocked", reason: "Which?" },
+    ],
+    ["theirs, failed", { asked: null, plan: failedItem }, failed("item_failed", "Sand it")],
+  ])("%s", (_, own, expected) => {
+    expect(derive(facts(own))).toEqual(expected);
+  });
+});
+
+test.each<[kind: State["kind"], live: boolean, ended: boolean]>([
+  ["queued", false, false],
+  ["running", true, false],
+  ["waiting", true, false],
+  ["stopping", true, false],
+  ["stopped", false, true],
+  ["done", false, true],
+  ["blocked", false, true],
+  ["failed", false, true],
+  ["incomplete", false, true],
+  ["lost", false, true],
+])("a task that is %s: live %p, ended %p", (kind, alive, over) => {
+  const state = { kind, reason: "", cause: "crash", evidence: "" } as State;
+  expect([isLive(state), hasEnded(state)]).toEqual([alive, over]);
+});
+
+describe("what a host is told once, by key", () => {
+  test.each<[what: string, own: Partial<Facts>, keys: string[]]>([
+    ["nothing of a task that was not started", {}, []],
+    ["nothing of one that runs", { run: live() }, []],
+    ["nothing of one that is being stopped", { run: live({ stopRequested: true }) }, []],
+    ["a question", { run: live(), questions: unanswered }, ["paint question 001"]],
+    [
+      "the open ones of several questions",
+      {
+        run: live(),
+        questions: [...acknowledged, question({ number: "002" }), question({ number: "003" })],
+      },
+      ["paint question 002", "paint question 003"],
+    ],
+    ["an outcome", { run: ended(0), plan: allDone }, ["paint outcome 1 done"]],
+    ["the outcome of a later run", { run: ended(1, { number: 3 }) }, ["paint outcome 3 failed"]],
+    [
+      "a question first, then the outcome",
+      { run: ended(0), questions: unanswered },
+      ["paint question 001", "paint outcome 1 blocked"],
+    ],
+    [
+      "the outcome anew, once an answer changed it",
+      { run: ended(0), questions: acknowledged },
+      ["paint outcome 1 incomplete"],
+    ],
+    ["another program's question", { asked: null, questions: unanswered }, ["paint question 001"]],
+    ["no outcome of another program's", { asked: null, plan: allDone }, []],
+  ])("%s", (_, own, keys) => {
+    expect(eventsOf(facts(own)).map(({ key }) => key)).toEqual(keys);
+  });
+
+  test("with what belongs to it", () => {
+    const own = facts({ run: ended(0), questions: unanswered, plan: half });
+    expect(eventsOf(own)).toEqual([
+      { kind: "question", key: "paint question 001", facts: own, question: unanswered[0]! },
+      {
+        kind: "outcome",
+        key: "paint outcome 1 blocked",
+        facts: own,
+        state: { kind: "blocked", reason: waitingAnswer },
+      },
+    ]);
+  });
+});
+
+describe("the next command", () => {
+  const failure = (cause: Cause): Partial<Facts> => ({
+    run: ended(1, { report: report({ ok: false, failure: { cause, evidence: "…" } }) }),
+  });
+  test.each<[what: string, own: Partial<Facts>, command: string | null]>([
+    ["queued", {}, "dispatch resume paint"],
+    ["queued by another program", { asked: null }, null],
+    ["running", { run: live() }, null],
+    ["stopping", { run: live({ stopRequested: true }) }, null],
+    ["waiting", { run: live(), questions: unanswered }, 'dispatch answer paint 001 "…"'],
+    [
+      "waiting, the first one answered",
+      { run: live(), questions: [...acknowledged, question({ number: "002" })] },
+      'dispatch answer paint 002 "…"',
+    ],
+    ["stopped", { run: ended(143, { stopRequested: true }) }, "dispatch resume paint"],
+    ["done", { run: ended(0), plan: allDone }, "dispatch result paint"],
+    [
+      "blocked by a question",
+      { run: ended(0), questions: unanswered },
+      'dispatch answer paint 001 "…"',
+    ],
+    ["blocked by an item", { run: ended(0), plan: blocked }, 'dispatch answer paint "…"'],
+    [
+      "blocked by an item, its answer given",
+      { run: ended(0), plan: blocked, questions: answered },
+      "dispatch resume paint",
+    ],
+    [
+      "blocked by an unread answer",
+      { run: ended(0), questions: answered },
+      "dispatch resume paint",
+    ],
+    ["incomplete", { run: ended(0), plan: half }, "dispatch resume paint"],
+    ["lost", { run: ended(null) }, "dispatch resume paint"],
+    [
+      "failed: auth",
+      failure("auth"),
+      "log in to the CLI, then: dispatch resume paint; or: dispatch resume paint --model M",
+    ],
+    [
+      "failed: billing",
+      failure("billing"),
+      "dispatch resume paint --model M (dispatch models lists them)",
+    ],
+    [
+      "failed: session_limit",
+      failure("session_limit"),
+      "dispatch resume paint --model M (dispatch models lists them)",
+    ],
+    [
+      "failed: model_unavailable",
+      failure("model_unavailable"),
+      "dispatch resume paint --model M (dispatch models lists them)",
+    ],
+    [
+      "failed: cli_missing",
+      failure("cli_missing"),
+      "dispatch resume paint --model M (dispatch models lists them)",
+    ],
+    [
+      "failed: start_failed",
+      { run: ended(127) },
+      "dispatch logs paint; then: dispatch resume paint",
+    ],
+    ["failed: crash", { run: ended(1) }, "dispatch logs paint; then: dispatch resume paint"],
+    ["failed: prompt_too_long", failure("prompt_too_long"), "dispatch resume paint --fresh"],
+    ["failed: killed", { run: ended(137) }, "dispatch resume paint"],
+    ["failed: rate_limit", failure("rate_limit"), "dispatch resume paint"],
+    ["failed: network", failure("network"), "dispatch resume paint"],
+    ["failed: an item", { run: ended(0), plan: failedItem }, "dispatch resume paint"],
+  ])("%s", (_, own, command) => {
+    const look = facts(own);
+    expect(nextCommand(look, derive(look))).toBe(command);
+  });
+});
+
+describe("the plan as it is shown", () => {
+  const dropped = (text: string) => ({
+    marker: " " as const,
+    text,
+    note: "no longer in the plan",
+    line: 0,
+  });
+  test("is the file's", () => {
+    expect(shownPlan(facts({ plan: allDone }))).toEqual(allDone);
+  });
+  test("is what was asked for, where the file is gone", () => {
+    expect(shownPlan(facts({ plan: null }))).toEqual({
+      title: "Paint the shed",
+      items: [dropped("Sand it"), dropped("Paint it")],
+    });
+  });
+  test("is empty, where nothing tells what was asked for", () => {
+    expect(shownPlan(facts({ plan: null, asked: null }))).toEqual({ title: null, items: [] });
+  });
+  test("is the worker's own, where it was to write one", () => {
+    const own = facts({ asked: asked({ items: ["paint the shed"], ownPlan: true }), plan: half });
+    expect(shownPlan(own)).toEqual(half);
+  });
+});
+
+test.each<[what: string, own: Partial<Facts>, ms: number | null, shown: string | null]>([
+  ["never started", {}, null, null],
+  ["without a record", { run: ended(0, { record: null }) }, null, null],
+  ["running for five minutes", { run: live() }, 300_000, "5m"],
+  ["ended after 65 seconds", { run: ended(0) }, 65_000, "1m 5s"],
+  [
+    "started after the clock was set back",
+    { run: live({ record: record({ started: "2026-11-20T11:00:00Z" }) }) },
+    0,
+    "0s",
+  ],
+])("how long a run took: %s", (_, own, ms, shown) => {
+  const nowMs = startedMs + 300_000;
+  expect([elapsedMs(facts(own), nowMs), elapsed(facts(own), nowMs)]).toEqual([ms, shown]);
+});
