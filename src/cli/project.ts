@@ -11,7 +11,7 @@ import {
   type TaskPaths,
   taskPaths,
 } from "../store/paths.ts";
-import { checkProject, taskExists, taskIds } from "../store/tasks.ts";
+import { checkProject, checkTask, taskExists, taskIds } from "../store/tasks.ts";
 import { gitTopLevel } from "../unix/git.ts";
 
 /** The nearest git top level, else the current folder; for a worker, the project of its task. */
@@ -37,7 +37,11 @@ export function folderInProject(project: ProjectPaths): string {
 /** The task of that id; exit 3 with the nearest id where there is none. */
 export function requireTask(project: ProjectPaths, id: string): TaskPaths {
   if (!isTaskId(id)) throw badTaskId(id);
-  if (taskExists(project, id)) return taskPaths(project, id);
+  if (taskExists(project, id)) {
+    const task = taskPaths(project, id);
+    checkTask(task);
+    return task;
+  }
   const ids = taskIds(project);
   const suggestion = nearest(id, ids);
   throw notFound(

@@ -1,12 +1,11 @@
 import { defineCommand } from "citty";
 import { rmSync } from "node:fs";
-import { basename } from "node:path";
 import { refused } from "../core/error.ts";
 import { derive, type Facts, isLive } from "../core/task.ts";
 import { json, positionalsOf } from "../cli/arguments.ts";
 import { currentProject, requireTasks } from "../cli/project.ts";
 import { print, printJson } from "../render/write.ts";
-import { type ProjectPaths, runPaths, taskPaths } from "../store/paths.ts";
+import { isTmpOf, type ProjectPaths, runPaths, taskPaths } from "../store/paths.ts";
 import { latestRun, readRecord } from "../store/runs.ts";
 import { removeTask } from "../store/tasks.ts";
 import { observeAll } from "../supervise/observe.ts";
@@ -55,8 +54,7 @@ function remove(project: ProjectPaths, { id }: Facts): void {
   for (let number = 1; number <= latestRun(task); number++) {
     const tmp = readRecord(runPaths(task, number))?.tmp;
     // The record is a file that a worker could have changed: only a folder of our making is removed.
-    if (tmp !== undefined && basename(tmp).startsWith("dispatch-"))
-      rmSync(tmp, { recursive: true, force: true });
+    if (tmp !== undefined && isTmpOf(task, tmp)) rmSync(tmp, { recursive: true, force: true });
   }
   removeTask(project, task);
 }

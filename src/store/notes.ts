@@ -4,10 +4,10 @@
  * a quote block that is appended again whenever a rewrite has lost it.
  */
 
-import { appendFileSync, mkdirSync } from "node:fs";
+import { mkdirSync } from "node:fs";
 import { formatNote } from "../core/plan.ts";
 import { noteNumber, notePath, ordinal, type TaskPaths } from "./paths.ts";
-import { create } from "./publish.ts";
+import { append, create } from "./publish.ts";
 import { readNames, readText } from "./read.ts";
 
 const noteNumbers = (task: TaskPaths) =>
@@ -38,7 +38,7 @@ export function restoreNotes(task: TaskPaths): void {
   for (const number of noteNumbers(task)) {
     const note = readText(notePath(task, number))?.text;
     if (note === undefined || standing.includes(unquoted(note).trim())) continue;
-    appendFileSync(task.plan, isFirst ? `\n${note}` : note);
+    append(task.plan, isFirst ? `\n${note}` : note);
     isFirst = false;
   }
 }

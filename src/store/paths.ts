@@ -11,7 +11,7 @@
  *     ~/.dispatch/config.yaml        DISPATCH_HOME names another folder
  */
 
-import { homedir } from "node:os";
+import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
 
 export const dispatchFolder = ".dispatch";
@@ -95,6 +95,12 @@ export function runPathsIn(folder: string): RunPaths {
 
 export const runPaths = (task: TaskPaths, number: number): RunPaths =>
   runPathsIn(join(task.runs, ordinal(number)));
+
+/** The start of the name of a run's folder for temporary files; six random characters follow. */
+export const tmpPrefix = (task: TaskPaths) => join(tmpdir(), `dispatch-${task.id.slice(0, 20)}-`);
+/** Whether a path is one that `tmpPrefix` leads to. */
+export const isTmpOf = (task: TaskPaths, path: string) =>
+  path.startsWith(tmpPrefix(task)) && /^\w{6}$/.test(path.slice(tmpPrefix(task).length));
 
 export const notesLock = (task: TaskPaths) => join(task.notes, ".lock");
 

@@ -6,6 +6,7 @@
 
 import {
   closeSync,
+  constants,
   fsyncSync,
   linkSync,
   openSync,
@@ -56,6 +57,17 @@ export function create(path: string, content: string | Uint8Array): boolean {
     throw error;
   } finally {
     unlinkSync(temporary);
+  }
+}
+
+/** Adds to the end of a file of ours, which is created where it is missing; never through a link. */
+export function append(path: string, text: string): void {
+  const { O_WRONLY, O_APPEND, O_CREAT, O_NOFOLLOW } = constants;
+  const fd = openSync(path, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW, 0o600);
+  try {
+    writeSync(fd, text);
+  } finally {
+    closeSync(fd);
   }
 }
 

@@ -47,7 +47,8 @@ const recordSchema = v.object({
   env: v.array(v.string()),
   session: v.nullable(v.string()),
   resumes: v.nullable(v.number()),
-  token: v.string(),
+  // It names what `stop` may kill: anything but one of ours would be somebody else's.
+  token: v.pipe(v.string(), v.regex(/^[0-9a-f]{32}$/)),
   tmp: v.string(),
   started: v.string(),
 });

@@ -22,16 +22,27 @@ export function ensureProject(project: ProjectPaths): void {
   if (!isFile(project.gitignore)) create(project.gitignore, "*\n");
 }
 
-/** Refuses a `.dispatch` that is a link or no folder; one that is missing is fine. */
+/** Refuses a `.dispatch` whose files would be elsewhere; what is missing is fine. */
 export function checkProject(project: ProjectPaths): void {
-  const stat = lstatSync(project.folder, { throwIfNoEntry: false });
-  if (stat === undefined || stat.isDirectory()) return;
-  const what = stat.isSymbolicLink() ? `a link to ${readlinkSync(project.folder)}` : "not a folder";
-  throw refused(
-    "dispatch_folder",
-    `${project.folder} is ${what}; expected a folder of its own`,
-    `remove it, or run dispatch in another project`,
-  );
+  checkFolders([project.folder, project.tasks, project.staging, project.told]);
+}
+
+/** The same for a task, whose folders a worker could have changed. */
+export function checkTask(task: TaskPaths): void {
+  checkFolders([task.ipc, task.runs, task.notes]);
+}
+
+function checkFolders(folders: readonly string[]): void {
+  for (const folder of folders) {
+    const stat = lstatSync(folder, { throwIfNoEntry: false });
+    if (stat === undefined || stat.isDirectory()) continue;
+    const what = stat.isSymbolicLink() ? `a link to ${readlinkSync(folder)}` : "not a folder";
+    throw refused(
+      "dispatch_folder",
+      `${folder} is ${what}; expected a folder of its own`,
+      `remove it, or run dispatch in another project`,
+    );
+  }
 }
 
 /** The ids of all tasks, sorted; folders that cannot be tasks are passed over. */

@@ -3,10 +3,11 @@
  * file for each session, a line for each event's key.
  */
 
-import { appendFileSync, mkdirSync } from "node:fs";
+import { mkdirSync } from "node:fs";
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 import type { ProjectPaths } from "./paths.ts";
+import { append } from "./publish.ts";
 import { readText } from "./read.ts";
 
 /** The file of a host session, or of the people at this project's terminals. */
@@ -24,5 +25,5 @@ export function readTold(path: string): Set<string> {
 
 /** Written after the telling: killed in between, it is told twice rather than never. */
 export function addTold(path: string, keys: readonly string[]): void {
-  if (keys.length > 0) appendFileSync(path, `${keys.join("\n")}\n`, { mode: 0o600 });
+  if (keys.length > 0) append(path, `${keys.join("\n")}\n`);
 }

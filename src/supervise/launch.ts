@@ -5,15 +5,20 @@
  */
 
 import { closeSync, mkdtempSync, rmSync, statSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join, relative } from "node:path";
+import { relative } from "node:path";
 import { failed, refused } from "../core/error.ts";
 import { freshPrompt, type PromptPaths, resumePrompt } from "../core/prompt.ts";
 import type { Question } from "../core/question.ts";
 import type { Route } from "../core/route.ts";
 import type { Asked, Facts, RunRecord } from "../core/task.ts";
 import { backendNamed } from "../backends/index.ts";
-import { type ProjectPaths, runPaths, runPathsIn, type TaskPaths } from "../store/paths.ts";
+import {
+  type ProjectPaths,
+  runPaths,
+  runPathsIn,
+  tmpPrefix,
+  type TaskPaths,
+} from "../store/paths.ts";
 import { createRun, writeExit } from "../store/runs.ts";
 import { stage } from "../store/tasks.ts";
 import { openLocked } from "../unix/lock.ts";
@@ -81,7 +86,7 @@ export async function launch(
   checkCwd(project.root);
   const run = runPaths(task, number);
   const token = crypto.randomUUID().replaceAll("-", "");
-  const tmp = mkdtempSync(join(tmpdir(), `dispatch-${task.id.slice(0, 20)}-`));
+  const tmp = mkdtempSync(tmpPrefix(task));
   const staged = stage(project);
   let logFd: number | null = null;
   let isTaken = false;

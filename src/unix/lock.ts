@@ -64,7 +64,7 @@ export function isLocked(path: string): boolean {
 
 /** Runs `body` while no other process does so for the same file, which is created where it is missing. */
 export function withLock<T>(path: string, body: () => T): T {
-  const fd = openSync(path, constants.O_RDWR | constants.O_CREAT, 0o600);
+  const fd = openSync(path, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o600);
   try {
     tryLock(fd, exclusive);
     return body();

@@ -1,7 +1,7 @@
 /** Bad input: a clear error, the exit code, the next command, and nothing changed on disk. */
 
 import { expect, test } from "bun:test";
-import { existsSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { binary, scene, type Scene } from "./scene.ts";
 
@@ -364,4 +364,56 @@ test("output that nobody reads is no error", () => {
   );
   expect(stderr.toString()).toBe("");
   expect(exitCode).toBe(0);
+});
+
+test.each(["ipc", "runs", "notes"])(
+  "a task whose %s leads elsewhere is refused",
+  async (folder) => {
+    const s = scene();
+    await s.dispatch("run", "--model", "asks", "--id", "it", "x");
+    await s.dispatch("wait");
+    const elsewhere = join(s.home, "elsewhere");
+    mkdirSync(elsewhere);
+    writeFileSync(join(elsewhere, "001.question"), "Write here?\n");
+    rmSync(s.path("it", folder), { recursive: true, force: true });
+    symlinkSync(elsewhere, s.path("it", folder));
+    for (const argv of [
+      ["answer", "it", "x"],
+      ["note", "it", "x"],
+      ["resume", "it"],
+      ["stop", "it"],
+    ]) {
+      const { exit, err } = await s.dispatch(...argv);
+      expect(exit).toBe(4);
+      expect(err).toContain(
+        `/it/${folder} is a link to ${elsewhere}; expected a folder of its own`,
+      );
+    }
+    expect(readdirSync(elsewhere)).toEqual(["001.question"]);
+  },
+);
+
+test("a note is not written through a plan that is a link", async () => {
+  const s = scene();
+  await s.dispatch("run", "--model", "finishes", "--id", "it", "x");
+  await s.dispatch("wait");
+  const target = join(s.home, "target");
+  writeFileSync(target, "- [ ] mine\n");
+  rmSync(s.path("it", "plan.md"));
+  symlinkSync(target, s.path("it", "plan.md"));
+  await s.dispatch("note", "it", "injected");
+  expect(await Bun.file(target).text()).toBe("- [ ] mine\n");
+});
+
+test("clean removes no folder that a worker put into its record", async () => {
+  const s = scene();
+  await s.dispatch("run", "--model", "finishes", "--id", "it", "x");
+  await s.dispatch("wait");
+  const mine = join(s.home, "dispatch-it-abcdef");
+  mkdirSync(mine);
+  const path = s.path("it", "runs/001/command.json");
+  const record = JSON.parse(await Bun.file(path).text());
+  writeFileSync(path, JSON.stringify({ ...record, tmp: mine }));
+  expect((await s.dispatch("clean", "it")).out).toBe("removed it\n");
+  expect(existsSync(mine)).toBe(true);
 });
