@@ -60,12 +60,9 @@ async function dispatch(argv: string[]): Promise<void> {
     const { print } = await import("./render/write.ts");
     return print(await help(first));
   }
-  const [{ runCommand }, { checkArguments }] = await Promise.all([
-    import("citty"),
-    import("./cli/arguments.ts"),
-  ]);
-  checkArguments(isBare ? "" : first, (command.args ?? {}) as ArgsDef, rawArgs);
-  await runCommand(command, { rawArgs });
+  const { readArguments } = await import("./cli/arguments.ts");
+  const args = readArguments(isBare ? "" : first, (command.args ?? {}) as ArgsDef, rawArgs);
+  await command.run!({ rawArgs, args: args as never, cmd: command });
   // What is still open (a watch, a timer) must not keep a finished command alive.
   process.exit();
 }

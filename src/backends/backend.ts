@@ -62,6 +62,11 @@ export interface Backend {
   } | null;
   /** One line of its log. */
   read: (line: string) => StreamEvent[];
+  /**
+   * The last line with each of these texts, and the log's first line, make the report of a run
+   * that has succeeded: most of its log need not be parsed. Left out: all of it is.
+   */
+  verdictMarks?: readonly string[];
 }
 
 /** The longest prompt that is safe as one argument (Linux allows 128 KiB, with its name and all). */

@@ -8,7 +8,7 @@
  */
 
 import { claudeFamilyOf } from "../core/model-name.ts";
-import type { Cause, StreamEvent } from "../core/stream.ts";
+import { type Cause, type StreamEvent, sumTokens, type Tokens } from "../core/stream.ts";
 import type { Backend, Work } from "./backend.ts";
 import {
   asArray,
@@ -63,6 +63,7 @@ export const claude: Backend = {
     const event = parseObject(line);
     return event === null ? stderrLine(line) : claudeEvents(event);
   },
+  verdictMarks: ['"subtype":"init"', '"type":"result"'],
 };
 
 function stderrLine(line: string): StreamEvent[] {
@@ -123,10 +124,6 @@ export function claudeEvents(event: Json): StreamEvent[] {
 }
 
 function resultEvent(event: Json): StreamEvent {
-  const usage = asObject(event["usage"]);
-  const cached = asNumber(usage["cache_read_input_tokens"]);
-  const fresh = asNumber(usage["input_tokens"]);
-  const written = asNumber(usage["cache_creation_input_tokens"]) ?? 0;
   const text = asText(event["result"]);
   const ok = event["is_error"] !== true;
   const errors = Array.isArray(event["errors"]) ? event["errors"].map(asText).join("; ") : "";
@@ -139,13 +136,32 @@ function resultEvent(event: Json): StreamEvent {
     text: text || (ok ? "" : errors || asText(event["subtype"]).replaceAll("_", " ")),
     cause: ok ? null : (subtypeCause(asText(event["subtype"])) ?? causeOf(text)),
     denied,
-    tokens: tokens(
-      fresh === null ? null : fresh + written + (cached ?? 0),
-      cached,
-      usage["output_tokens"],
-    ),
+    tokens: tokensSoFar(event),
     costUsd: asNumber(event["total_cost_usd"]),
   };
+}
+
+/** `modelUsage` counts every model and all results so far, `usage` only what came since the last. */
+function tokensSoFar(event: Json): Tokens | null {
+  const models = Object.values(asObject(event["modelUsage"])).map(asObject);
+  if (models.length === 0) {
+    const usage = asObject(event["usage"]);
+    const { cache_read_input_tokens: cached, cache_creation_input_tokens: written } = usage;
+    return wholeTokens(usage["input_tokens"], cached, written, usage["output_tokens"]);
+  }
+  return models
+    .map((model) => {
+      const { cacheReadInputTokens: cached, cacheCreationInputTokens: written } = model;
+      return wholeTokens(model["inputTokens"], cached, written, model["outputTokens"]);
+    })
+    .reduce(sumTokens, null);
+}
+
+/** Claude's input leaves out what came from, or went into, the cache; ours is all of it. */
+function wholeTokens(fresh: unknown, cached: unknown, written: unknown, output: unknown) {
+  const input = asNumber(fresh);
+  const all = input === null ? null : input + (asNumber(cached) ?? 0) + (asNumber(written) ?? 0);
+  return tokens(all, cached, output);
 }
 
 function subtypeCause(subtype: string): Cause | null {

@@ -61,6 +61,7 @@ export const codex: Backend = {
     const event = parseObject(line);
     return event === null ? stderrLine(line) : codexEvents(event);
   },
+  verdictMarks: ['"type":"agent_message"', '"type":"turn.completed"'],
 };
 
 function stderrLine(line: string): StreamEvent[] {

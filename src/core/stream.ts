@@ -45,7 +45,7 @@ export type StreamEvent =
   | { kind: "error"; text: string; cause: Cause | null }
   /** The tokens of one step. */
   | { kind: "usage"; tokens: Tokens }
-  /** The backend's own verdict on the run. */
+  /** The backend's own verdict on the run; tokens and cost are those of all of it so far. */
   | {
       kind: "result";
       ok: boolean;
@@ -108,13 +108,12 @@ export function summarise(events: Iterable<StreamEvent>): Report {
         report.failure = { cause: event.cause ?? "crash", evidence: event.text };
         break;
       case "usage":
-        report.tokens = sum(report.tokens, event.tokens);
+        report.tokens = sumTokens(report.tokens, event.tokens);
         break;
       case "result":
         report.ok = event.ok;
         report.denied = event.denied;
-        // Each verdict counts its own tokens, but its cost is that of all so far.
-        report.tokens = event.tokens === null ? report.tokens : sum(report.tokens, event.tokens);
+        report.tokens = event.tokens ?? report.tokens;
         report.costUsd = event.costUsd ?? report.costUsd;
         if (event.text !== "") report.text = event.text;
         if (event.ok) report.failure = null;
@@ -137,7 +136,8 @@ export function summarise(events: Iterable<StreamEvent>): Report {
   return report;
 }
 
-function sum(a: Tokens | null, b: Tokens): Tokens {
-  if (a === null) return b;
+/** Null stands for "not known" and adds nothing. */
+export function sumTokens(a: Tokens | null, b: Tokens | null): Tokens | null {
+  if (a === null || b === null) return a ?? b;
   return { input: a.input + b.input, cached: a.cached + b.cached, output: a.output + b.output };
 }

@@ -28,14 +28,14 @@ export interface ProjectPaths {
 }
 
 export function projectPaths(root: string): ProjectPaths {
-  const folder = join(root, dispatchFolder);
+  const folder = `${root}/${dispatchFolder}`;
   return {
     root,
     folder,
-    gitignore: join(folder, ".gitignore"),
-    staging: join(folder, "staging"),
-    tasks: join(folder, "tasks"),
-    told: join(folder, "told"),
+    gitignore: `${folder}/.gitignore`,
+    staging: `${folder}/staging`,
+    tasks: `${folder}/tasks`,
+    told: `${folder}/told`,
   };
 }
 
@@ -53,21 +53,21 @@ export interface TaskPaths {
 }
 
 export const taskPaths = (project: ProjectPaths, id: string): TaskPaths =>
-  taskPathsIn(join(project.tasks, id), id);
+  taskPathsIn(`${project.tasks}/${id}`, id);
 
 export function taskPathsIn(folder: string, id: string): TaskPaths {
-  const ipc = join(folder, "ipc");
+  const ipc = `${folder}/ipc`;
   return {
     id,
     folder,
-    plan: join(folder, "plan.md"),
-    asked: join(folder, "task.yaml"),
-    output: join(folder, "output.md"),
-    context: join(folder, "context.md"),
-    notes: join(folder, "notes"),
+    plan: `${folder}/plan.md`,
+    asked: `${folder}/task.yaml`,
+    output: `${folder}/output.md`,
+    context: `${folder}/context.md`,
+    notes: `${folder}/notes`,
     ipc,
-    completionMark: join(ipc, ".done"),
-    runs: join(folder, "runs"),
+    completionMark: `${ipc}/.done`,
+    runs: `${folder}/runs`,
   };
 }
 
@@ -84,12 +84,12 @@ export interface RunPaths {
 export function runPathsIn(folder: string): RunPaths {
   return {
     folder,
-    prompt: join(folder, "prompt.md"),
-    record: join(folder, "command.json"),
-    log: join(folder, logName),
-    pid: join(folder, "pid"),
-    exit: join(folder, "exit"),
-    stop: join(folder, "stop"),
+    prompt: `${folder}/prompt.md`,
+    record: `${folder}/command.json`,
+    log: `${folder}/${logName}`,
+    pid: `${folder}/pid`,
+    exit: `${folder}/exit`,
+    stop: `${folder}/stop`,
   };
 }
 
@@ -102,7 +102,7 @@ export const tmpPrefix = (task: TaskPaths) => join(tmpdir(), `dispatch-${task.id
 export const isTmpOf = (task: TaskPaths, path: string) =>
   path.startsWith(tmpPrefix(task)) && /^\w{6}$/.test(path.slice(tmpPrefix(task).length));
 
-export const notesLock = (task: TaskPaths) => join(task.notes, ".lock");
+export const notesLock = (task: TaskPaths) => `${task.notes}/.lock`;
 
 /** A run's log changes all the time and says nothing by itself. */
 export const logName = "log";
@@ -110,18 +110,17 @@ export const logName = "log";
 /** 1 → "001": questions, notes and runs are counted so. */
 export const ordinal = (count: number) => String(count).padStart(3, "0");
 
-export const questionPath = (task: TaskPaths, number: string) =>
-  join(task.ipc, `${number}.question`);
-export const answerPath = (task: TaskPaths, number: string) => join(task.ipc, `${number}.answer`);
-export const ackPath = (task: TaskPaths, number: string) => join(task.ipc, `${number}.done`);
+export const questionPath = (task: TaskPaths, number: string) => `${task.ipc}/${number}.question`;
+export const answerPath = (task: TaskPaths, number: string) => `${task.ipc}/${number}.answer`;
+export const ackPath = (task: TaskPaths, number: string) => `${task.ipc}/${number}.done`;
 
 /** The number in a question's file name, or null for any other file. */
 export const questionNumber = (name: string) => /^(\d{1,9})\.question$/.exec(name)?.[1] ?? null;
 
-export const notePath = (task: TaskPaths, number: string) => join(task.notes, `${number}.md`);
+export const notePath = (task: TaskPaths, number: string) => `${task.notes}/${number}.md`;
 /** The number in a note's file name, or null for any other file. */
 export const noteNumber = (name: string) => /^(\d{3,9})\.md$/.exec(name)?.[1] ?? null;
 
 export const homeFolder = () => process.env["DISPATCH_HOME"] || join(homedir(), dispatchFolder);
-export const configPathIn = (home: string) => join(home, "config.yaml");
+export const configPathIn = (home: string) => `${home}/config.yaml`;
 export const configPath = () => configPathIn(homeFolder());

@@ -37,17 +37,13 @@ export function readText(path: string, limit: number = defaultLimit): FileText |
  * Whole lines of a file's start and end, at most `limit` bytes of each; all of
  * it when it is no longer than both. Null where there is no regular file.
  */
-export function readEnds(
-  path: string,
-  limit: number,
-): { lines: string[]; modifiedMs: number } | null {
+export function readEnds(path: string, limit: number): { text: string; modifiedMs: number } | null {
   return withFile(path, (fd, size, modifiedMs) => {
-    if (size <= 2 * limit) return { lines: readAt(fd, 0, size).split("\n"), modifiedMs };
-    const head = readAt(fd, 0, limit).split("\n").slice(0, -1);
-    const tail = readAt(fd, size - limit, limit)
-      .split("\n")
-      .slice(1);
-    return { lines: [...head, ...tail], modifiedMs };
+    if (size <= 2 * limit) return { text: readAt(fd, 0, size), modifiedMs };
+    const head = readAt(fd, 0, limit);
+    const tail = readAt(fd, size - limit, limit);
+    const text = head.slice(0, head.lastIndexOf("\n") + 1) + tail.slice(tail.indexOf("\n") + 1);
+    return { text, modifiedMs };
   });
 }
 
@@ -58,8 +54,9 @@ export function isFile(path: string): boolean {
 
 /** Names in a folder, sorted; none where there is no such folder or it is a link. */
 export function readNames(folder: string): string[] {
+  const stat = lstatSync(folder, { throwIfNoEntry: false });
+  if (!stat?.isDirectory()) return [];
   try {
-    if (!lstatSync(folder).isDirectory()) return [];
     return readdirSync(folder).sort();
   } catch {
     return [];

@@ -5,7 +5,7 @@ import * as v from "valibot";
 import type { RunRecord } from "../core/task.ts";
 import { type RunPaths, runPaths, runPathsIn, type TaskPaths } from "./paths.ts";
 import { create, isErrno, replace } from "./publish.ts";
-import { readNames, readText } from "./read.ts";
+import { isFile, readNames, readText } from "./read.ts";
 
 /** The number of the latest run, 0 where there is none. */
 export function latestRun(task: TaskPaths): number {
@@ -82,5 +82,5 @@ export function requestStop(run: RunPaths): void {
 }
 
 export function stopRequested(run: RunPaths): boolean {
-  return readText(run.stop, 0) !== null;
+  return isFile(run.stop);
 }

@@ -124,6 +124,18 @@ export function readAsked(task: TaskPaths): Asked | null {
   }
 }
 
+/** Differs whenever a task's plan, mailbox or runs have changed since, and when the newest of them did. */
+export function changeMark(task: TaskPaths): { mark: string; newestMs: number } {
+  let newestMs = 0;
+  const marks = [task.folder, task.plan, task.ipc, task.runs].map((path) => {
+    const stat = lstatSync(path, { throwIfNoEntry: false });
+    if (stat === undefined) return "-";
+    newestMs = Math.max(newestMs, stat.mtimeMs);
+    return `${stat.ino} ${stat.size} ${stat.mtimeMs}`;
+  });
+  return { mark: marks.join(" "), newestMs };
+}
+
 /** The plan as its file stands; null when there is none. */
 export function readPlan(task: TaskPaths): Plan | null {
   const file = readText(task.plan, longestPlan);

@@ -16,7 +16,8 @@ import { latestRun, readExit, readRecord, stopRequested } from "../store/runs.ts
 import { readAsked, readPlan, taskIds } from "../store/tasks.ts";
 import { isLocked } from "../unix/lock.ts";
 
-/** How much of a log's start and end is read for what the backend reported. */
+/** How much of a log's start and end is read for what the backend reported: bytes of each. */
+const verdictWindow = 8 * 1024;
 const logWindow = 64 * 1024;
 
 /** Every task of the project, or those of `ids`, sorted by id. */
@@ -60,14 +61,36 @@ function observeRun(task: TaskPaths): RunFacts | null {
   };
 }
 
-/** What the backend reported, from the first and the last part of the run's log. */
+/**
+ * What the backend reported. A verdict of success stands at the log's end and is
+ * the whole truth; for anything else more of the log is read, and all of that.
+ */
 function readReport(
   run: RunPaths,
   record: RunRecord | null,
 ): { report: Report; modifiedMs: number | null } {
-  const log = readEnds(run.log, logWindow);
-  if (log === null || record === null)
-    return { report: emptyReport, modifiedMs: log?.modifiedMs ?? null };
-  const { read } = backendNamed(record.backend);
-  return { report: summarise(log.lines.flatMap(read)), modifiedMs: log.modifiedMs };
+  const ends = readEnds(run.log, verdictWindow);
+  if (ends === null || record === null) {
+    return { report: emptyReport, modifiedMs: ends?.modifiedMs ?? null };
+  }
+  const { read, verdictMarks } = backendNamed(record.backend);
+  if (verdictMarks !== undefined) {
+    const report = summarise(tellingLines(ends.text, verdictMarks).flatMap(read));
+    if (report.ok === true)
+      return { report: { ...report, began: true }, modifiedMs: ends.modifiedMs };
+  }
+  const { text, modifiedMs } = readEnds(run.log, logWindow) ?? ends;
+  return { report: summarise(text.split("\n").flatMap(read)), modifiedMs };
+}
+
+/** The first line, which names the session, and the last with each of the marks, in their order. */
+function tellingLines(text: string, marks: readonly string[]): string[] {
+  const starts = marks.flatMap((mark) => {
+    const at = text.lastIndexOf(mark);
+    return at === -1 ? [] : [text.lastIndexOf("\n", at) + 1];
+  });
+  return [0, ...starts.filter((start) => start > 0).sort((a, b) => a - b)].map((start) => {
+    const end = text.indexOf("\n", start);
+    return text.slice(start, end === -1 ? text.length : end);
+  });
 }

@@ -7,7 +7,6 @@
  * pids are reused, and a zombie answers to its own.
  */
 
-import { dlopen, FFIType } from "bun:ffi";
 import { closeSync, constants, openSync } from "node:fs";
 
 const [shared, exclusive, nonBlocking] = [1, 2, 4];
@@ -19,6 +18,8 @@ function loadFlock(): (fd: number, operation: number) => number {
     process.platform === "darwin"
       ? ["libSystem.B.dylib"]
       : ["libc.so.6", `libc.musl-${process.arch === "arm64" ? "aarch64" : "x86_64"}.so.1`];
+  // Loaded here: most looks find an exit record and need no lock.
+  const { dlopen, FFIType } = process.getBuiltinModule("bun:ffi") as typeof import("bun:ffi");
   let reason: unknown = null;
   for (const library of libraries) {
     try {
