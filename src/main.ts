@@ -50,6 +50,11 @@ async function dispatch(argv: string[]): Promise<void> {
     return print(await help(rest[0]));
   }
   const isBare = first === undefined || first.startsWith("-");
+  const named = isBare ? rest.find((word) => Object.hasOwn(commands, word)) : undefined;
+  if (named !== undefined) {
+    const { usageError } = await import("./core/error.ts");
+    throw usageError(`${first} stands before its command`, `dispatch ${named} ${first}`);
+  }
   const command = isBare
     ? await definition(() => import("./commands/home.ts"))
     : await definition(commands[await known(first)]);
@@ -115,8 +120,10 @@ async function report(error: unknown, argv: readonly string[]): Promise<void> {
     const { errorToJson } = await import("./render/json.ts");
     printJson(errorToJson(known));
   } else {
-    talk.error(known.message);
-    if (known.hint !== null) hint(known.hint);
+    // Paths and names in it may be anybody's.
+    const { printable } = await import("./core/text.ts");
+    talk.error(printable(known.message));
+    if (known.hint !== null) hint(printable(known.hint));
   }
   process.exit(known.exitCode);
 }
@@ -142,6 +149,6 @@ function systemError(
     "failed",
     code.toLowerCase(),
     `${where}${reason}`,
-    "nothing was started; mend that and run it again",
+    "mend that, then see what there is: dispatch status",
   );
 }

@@ -1,6 +1,6 @@
 /** What the event-stream readers share: careful access to JSON that somebody else wrote. */
 
-import type { Cause, StreamEvent, Tokens } from "../core/stream.ts";
+import { type Cause, isSessionId, type StreamEvent, type Tokens } from "../core/stream.ts";
 import { oneLine } from "../core/text.ts";
 
 export type Json = { [key: string]: unknown };
@@ -38,9 +38,9 @@ export function plainLine(line: string): StreamEvent[] {
   return line.trim() === "" ? [] : [{ kind: "said", text: line }];
 }
 
-/** The session's id, where the event really has one: an empty id must never be resumed. */
+/** The session's id, where the event really has one. */
 export function sessionEvent(id: unknown, model: string | null): StreamEvent[] {
-  return typeof id === "string" && id !== "" ? [{ kind: "session", id, model }] : [];
+  return typeof id === "string" && isSessionId(id) ? [{ kind: "session", id, model }] : [];
 }
 
 /** A tool call on one line: its name and the argument that tells most. */

@@ -17,6 +17,7 @@ import {
   type Json,
   parseObject,
   plainLine,
+  sessionEvent,
   tokens,
   toolText,
 } from "./reading.ts";
@@ -146,8 +147,7 @@ function readJsonLine(line: string): StreamEvent[] {
   const idKeys = event["type"] === "session" ? ["id"] : ["session_id", "sessionID", "sessionId"];
   const id = idKeys.map((key) => asText(event[key])).find((text) => text !== "");
   const model = asText(event["model"]) || null;
-  const session: StreamEvent[] = id === undefined ? [] : [{ kind: "session", id, model }];
-  return [...session, ...dialect(event)];
+  return [...sessionEvent(id, model), ...dialect(event)];
 }
 
 function dialect(event: Json): StreamEvent[] {

@@ -1,7 +1,7 @@
 /** Which project and which task a command is about. */
 
-import { resolve } from "node:path";
-import { notFound } from "../core/error.ts";
+import { basename, resolve } from "node:path";
+import { notFound, usageError } from "../core/error.ts";
 import { badTaskId, isTaskId } from "../core/task-id.ts";
 import { nearest } from "../core/text.ts";
 import {
@@ -17,10 +17,21 @@ import { gitTopLevel } from "../unix/git.ts";
 /** The nearest git top level, else the current folder; for a worker, the project of its task. */
 export function currentProject(): ProjectPaths {
   const own = process.env["DISPATCH_TASK_DIR"];
-  const project =
-    own === undefined ? projectPaths(currentRoot()) : projectPaths(resolve(own, "../../.."));
+  const project = own ? projectOf(own) : projectPaths(currentRoot());
   checkProject(project);
   return project;
+}
+
+/** The project that a worker's task folder belongs to. */
+function projectOf(taskFolder: string): ProjectPaths {
+  const project = projectPaths(resolve(taskFolder, "../../.."));
+  const id = basename(taskFolder);
+  if (isTaskId(id) && taskPaths(project, id).folder === taskFolder && taskExists(project, id))
+    return project;
+  throw usageError(
+    `DISPATCH_TASK_DIR is ${JSON.stringify(taskFolder)}, which is no task's folder`,
+    "unset DISPATCH_TASK_DIR",
+  );
 }
 
 function currentRoot(): string {

@@ -6,7 +6,7 @@ import { formatPlan, parsePlan } from "../core/plan.ts";
 import type { Asked } from "../core/task.ts";
 import { badTaskId, idCandidates, isTaskId, slug } from "../core/task-id.ts";
 import { cut, oneLine } from "../core/text.ts";
-import { readText } from "../store/read.ts";
+import { readUserText } from "../store/read.ts";
 
 const longestPrompt = 1024 * 1024;
 
@@ -90,11 +90,32 @@ function checkedPrompt(prompt: string): string {
 }
 
 async function readPlanSource(path: string): Promise<string> {
-  const file = path === "-" ? { text: await Bun.stdin.text() } : readText(path, longestPrompt);
-  if (file === null) throw usageError(`cannot read the plan ${path}; expected a Markdown file`);
-  const { plan, problems } = parsePlan(file.text);
+  const source = path === "-" ? await Bun.stdin.text() : readUserText(path);
+  if (source === null) {
+    throw usageError(
+      `cannot read the plan ${path}; expected a Markdown file`,
+      "--plan - reads it from stdin",
+    );
+  }
+  const bytes = Buffer.byteLength(source);
+  if (bytes > longestPrompt) {
+    throw usageError(
+      `the plan is ${bytes} bytes long, at most ${longestPrompt} are taken`,
+      "make several tasks of it",
+    );
+  }
+  const { plan, problems } = parsePlan(source);
   const [problem] = problems.filter(({ line }) => line === 0);
   if (problem !== undefined || plan.items.length === 0)
-    throw usageError(`the plan ${path} ${problem?.message ?? "has no items"}`);
-  return file.text;
+    throw usageError(
+      `the plan ${path} ${problem?.message ?? "has no items"}`,
+      "or leave the plan to the worker: no --plan",
+    );
+  if (plan.items.every(({ marker }) => marker === "x")) {
+    throw usageError(
+      `every item of the plan ${path} is ticked`,
+      "leave open what is to be done: - [ ] item",
+    );
+  }
+  return source;
 }

@@ -1,5 +1,7 @@
 import { defineCommand } from "citty";
-import { notFound, refused, usageError } from "../core/error.ts";
+import type { Config } from "../core/config.ts";
+import { DispatchError, notFound, refused, usageError } from "../core/error.ts";
+import { answerCommand } from "../core/next.ts";
 import { isOpen, type Question } from "../core/question.ts";
 import { derive, type Facts, isLive } from "../core/task.ts";
 import { cut, oneLine } from "../core/text.ts";
@@ -13,6 +15,8 @@ import { addNote } from "../supervise/notes.ts";
 import type { ProjectPaths, TaskPaths } from "../store/paths.ts";
 import { observe } from "../supervise/observe.ts";
 import { resumeTask } from "../supervise/resume.ts";
+
+const longestAnswer = 200 * 1024;
 
 const args = {
   id: { type: "positional", required: true, description: "the task" },
@@ -39,27 +43,68 @@ export default defineCommand({
     const { number, text } = readWords(words);
     const answer = await checkedAnswer(text);
     const facts = observe(task);
+    const question = chooseQuestion(facts, number, answer);
+    // A config that cannot be read must keep a resume from failing half way.
+    const config = mayNeedResume(facts) ? await configured() : null;
 
-    const question = chooseQuestion(facts, number);
     if (question === null) addNote(task, `The answer is: ${answer}`);
     else if (!postAnswer(task, question.number, answer))
       throw alreadyAnswered(task, question.number);
 
-    const resumed = await resumeIfGone(project, task);
+    const follows = await whatFollows(project, task, question, config);
     const to = question?.number ?? null;
-    if (given.json) return printJson({ schema: 1, id, n: to, resumed });
+    if (given.json) return printJson({ schema: 1, id, n: to, ...follows });
     const what = to === null ? "answered" : `answered question ${to}`;
-    print(`${what} of ${id}; ${whatFollows(facts, question, resumed)}`);
+    print(`${what} of ${id}; ${followsText(id, follows)}`);
   },
 });
 
-/** Whether somebody will read the answer; past the worker's patience nobody can promise that. */
-function whatFollows(facts: Facts, question: Question | null, resumed: number | null): string {
-  if (resumed !== null) return `its worker had gone: resumed as run ${resumed}`;
-  const patienceMs = facts.asked?.answerTimeoutMs ?? Infinity;
-  const isLate = question !== null && Date.now() - question.askedMs > patienceMs;
-  if (!isLate) return "the worker goes on";
-  return `it had waited too long and may be ending without it: dispatch wait ${facts.id} tells`;
+const mayNeedResume = (facts: Facts) =>
+  facts.asked !== null && !isLive(derive(facts)) && derive(facts).kind !== "done";
+
+/** What becomes of an answer: who reads it, or that nobody can say so. */
+type Follows =
+  | { reader: "worker" | "late" | "done" | "another"; resumed: null }
+  | { reader: "resumed"; resumed: number };
+
+async function whatFollows(
+  project: ProjectPaths,
+  task: TaskPaths,
+  question: Question | null,
+  config: Config | null,
+): Promise<Follows> {
+  const facts = observe(task);
+  if (!mayNeedResume(facts)) {
+    if (derive(facts).kind === "done") return { reader: "done", resumed: null };
+    const patienceMs = facts.asked?.answerTimeoutMs ?? Infinity;
+    const isLate = question !== null && Date.now() - question.askedMs > patienceMs;
+    return { reader: isLate ? "late" : "worker", resumed: null };
+  }
+  try {
+    const wish = { model: null, fresh: false };
+    const run = await resumeTask(project, task, facts, config ?? (await configured()), wish);
+    return { reader: "resumed", resumed: run.number };
+  } catch (error) {
+    // Whoever resumes it at this moment tells it of every open question.
+    if (error instanceof DispatchError && error.code === "run_taken")
+      return { reader: "another", resumed: null };
+    throw error;
+  }
+}
+
+function followsText(id: string, { reader, resumed }: Follows): string {
+  switch (reader) {
+    case "worker":
+      return "the worker goes on";
+    case "late":
+      return `it had waited too long and may be ending without it: dispatch wait ${id} tells`;
+    case "done":
+      return "the task was done without it";
+    case "another":
+      return "its worker had gone, and is just being resumed";
+    case "resumed":
+      return `its worker had gone: resumed as run ${resumed}`;
+  }
 }
 
 /** `ID ANSWER` or `ID NNN ANSWER`. */
@@ -79,18 +124,33 @@ function readWords(words: readonly string[]): { number: string | null; text: str
 async function checkedAnswer(text: string): Promise<string> {
   const answer = (text === "-" ? await Bun.stdin.text() : text).trim();
   if (answer === "") throw usageError("the answer is empty");
+  if (Buffer.byteLength(answer) > longestAnswer) {
+    throw usageError(
+      `the answer is longer than ${longestAnswer} bytes`,
+      "put it into a file and name that",
+    );
+  }
   if (answer.includes("\0")) throw usageError("the answer holds a NUL byte; expected text");
   return answer;
 }
 
 /** The question that is meant; null for a blocked item that was never asked as a question. */
-function chooseQuestion(facts: Facts, number: string | null): Question | null {
+function chooseQuestion(facts: Facts, number: string | null, answer: string): Question | null {
   const { id, questions } = facts;
   const open = questions.filter(isOpen);
+  if (number === null && open.some((question) => question.number === answer)) {
+    throw usageError(
+      `that is the number of a question; missing the answer`,
+      answerCommand(id, answer),
+    );
+  }
   if (number !== null) {
     const question = questions.find((candidate) => Number(candidate.number) === Number(number));
     if (question !== undefined) return question;
-    const known = questions.map((candidate) => candidate.number).join(", ");
+    const known = questions
+      .slice(-10)
+      .map((candidate) => candidate.number)
+      .join(", ");
     throw notFound(
       "unknown_question",
       `no question ${number} of ${id}`,
@@ -99,10 +159,12 @@ function chooseQuestion(facts: Facts, number: string | null): Question | null {
   }
   if (open.length === 1) return open[0]!;
   if (open.length > 1) {
-    const list = open.map((question) => `${question.number}: ${questionText(question)}`).join("\n");
+    const list = open
+      .slice(0, 10)
+      .map((question) => `${question.number}: ${questionText(question)}`);
     throw usageError(
-      `${open.length} questions of ${id} are open; say which:\n${list}`,
-      `dispatch answer ${id} ${open[0]!.number} "…"`,
+      `${open.length} questions of ${id} are open; say which:\n${list.join("\n")}`,
+      answerCommand(id, open[0]!.number),
     );
   }
   if (derive(facts).kind === "blocked") return null;
@@ -126,11 +188,4 @@ function alreadyAnswered(task: TaskPaths, number: string) {
     `question ${number} of ${task.id} was answered: ${cut(oneLine(first))}`,
     noteHint(task.id),
   );
-}
-
-/** The number of the new run, or null while the worker is there to read the answer itself. */
-async function resumeIfGone(project: ProjectPaths, task: TaskPaths): Promise<number | null> {
-  const facts = observe(task);
-  if (facts.asked === null || isLive(derive(facts))) return null;
-  return resumeTask(project, task, facts, await configured(), { model: null, fresh: false });
 }

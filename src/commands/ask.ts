@@ -1,7 +1,7 @@
 import { defineCommand } from "citty";
 import { basename } from "node:path";
 import { formatDuration } from "../core/duration.ts";
-import { DispatchError, notFound, usageError } from "../core/error.ts";
+import { DispatchError, notFound, refused, usageError } from "../core/error.ts";
 import {
   formatQuestion,
   isOpen,
@@ -15,7 +15,8 @@ import { currentProject, requireTask } from "../cli/project.ts";
 import { print, printJson } from "../render/write.ts";
 import { acknowledge, postQuestion, readAnswer, readMailbox } from "../store/mailbox.ts";
 import { keepNotes } from "../supervise/notes.ts";
-import type { TaskPaths } from "../store/paths.ts";
+import { runPaths, type TaskPaths } from "../store/paths.ts";
+import { latestRun, readExit, readRecord } from "../store/runs.ts";
 import { readAsked } from "../store/tasks.ts";
 import { defaultAnswerTimeoutMs } from "../core/config.ts";
 import { watchTicks } from "../unix/watch.ts";
@@ -71,6 +72,8 @@ export default defineCommand({
       Math.max(0, Math.min(leftMs, limitMs)),
     );
     if (answer !== null) {
+      // Left over from a worker that has ended, it must not acknowledge for the next one.
+      if (isOrphaned(task)) throw refused("run_over", "the run that asked this has ended");
       if (given.json) printJson({ schema: 1, n: question.number, answer });
       else print(answer);
       // After the print: killed in between, the worker asks again and is told again.
@@ -92,6 +95,15 @@ function ownTask(id: string | undefined): TaskPaths {
       'dispatch ask --task ID "…"',
     );
   return requireTask(project, asker);
+}
+
+/** Whether the run that this process belongs to is over; a worker that does not say its run is trusted. */
+function isOrphaned(task: TaskPaths): boolean {
+  const token = process.env["DISPATCH_RUN"];
+  if (token === undefined || token === "") return false;
+  const run = runPaths(task, latestRun(task));
+  const record = readRecord(run);
+  return record !== null && (record.token !== token || readExit(run) !== null);
 }
 
 /** A question that was asked before and is still open, or whose answer was never read, is not asked twice. */

@@ -1,13 +1,11 @@
 import { defineCommand } from "citty";
-import { rmSync } from "node:fs";
 import { refused } from "../core/error.ts";
-import { derive, type Facts, isLive } from "../core/task.ts";
+import { derive, hasEnded, isLive } from "../core/task.ts";
 import { json, positionalsOf } from "../cli/arguments.ts";
 import { currentProject, requireTasks } from "../cli/project.ts";
 import { print, printJson } from "../render/write.ts";
-import { isTmpOf, type ProjectPaths, runPaths, taskPaths } from "../store/paths.ts";
-import { latestRun, readRecord } from "../store/runs.ts";
-import { removeTask } from "../store/tasks.ts";
+import { taskPaths } from "../store/paths.ts";
+import { cleanTask, sweep } from "../supervise/clean.ts";
 import { observeAll } from "../supervise/observe.ts";
 
 const args = {
@@ -39,22 +37,16 @@ export default defineCommand({
     }
     const doomed = all.filter((facts) => {
       const state = derive(facts);
-      return !isLive(state) && (ids !== null || given.all || state.kind === "done");
+      if (ids !== null) return !isLive(state);
+      return given.all ? hasEnded(state) : state.kind === "done";
     });
-    if (!given["dry-run"]) for (const facts of doomed) remove(project, facts);
-    const removed = doomed.map(({ id }) => id);
+    const isReal = !given["dry-run"];
+    const removed = doomed
+      .map(({ id }) => id)
+      .filter((id) => !isReal || cleanTask(project, taskPaths(project, id)));
+    if (isReal) sweep(project);
     if (given.json) return printJson({ schema: 1, removed, dry_run: given["dry-run"] ?? false });
     const verb = given["dry-run"] ? "would remove" : "removed";
     print(removed.length === 0 ? "nothing to remove" : `${verb} ${removed.join(", ")}`);
   },
 });
-
-function remove(project: ProjectPaths, { id }: Facts): void {
-  const task = taskPaths(project, id);
-  for (let number = 1; number <= latestRun(task); number++) {
-    const tmp = readRecord(runPaths(task, number))?.tmp;
-    // The record is a file that a worker could have changed: only a folder of our making is removed.
-    if (tmp !== undefined && isTmpOf(task, tmp)) rmSync(tmp, { recursive: true, force: true });
-  }
-  removeTask(project, task);
-}

@@ -1,13 +1,15 @@
 import { defineCommand } from "citty";
-import { closeSync, openSync, readSync } from "node:fs";
-import { notFound, usageError } from "../core/error.ts";
+import { closeSync, constants, openSync, readSync } from "node:fs";
+import { failed, notFound, usageError } from "../core/error.ts";
 import { derive, isLive } from "../core/task.ts";
 import { backendNamed } from "../backends/index.ts";
 import { json } from "../cli/arguments.ts";
 import { currentProject, requireTask } from "../cli/project.ts";
+import { logToJson } from "../render/json.ts";
 import { logText } from "../render/human.ts";
 import { print, printJson } from "../render/write.ts";
 import { runPaths } from "../store/paths.ts";
+import { isFile } from "../store/read.ts";
 import { latestRun, readRecord } from "../store/runs.ts";
 import { observe } from "../supervise/observe.ts";
 import { watchTicks } from "../unix/watch.ts";
@@ -41,7 +43,7 @@ export default defineCommand({
     const show = (line: string) => {
       if (given.raw) return print(`${line}\n`);
       for (const event of read(line)) {
-        if (given.json) printJson({ schema: 1, ...event });
+        if (given.json) printJson(logToJson(event));
         else {
           // Some CLIs repeat it in every event.
           if (event.kind === "session" && event.id === session) continue;
@@ -52,6 +54,12 @@ export default defineCommand({
       }
     };
 
+    if (!isFile(run.log))
+      throw failed(
+        "no_log",
+        `run ${number} of ${task.id} has no log`,
+        `dispatch status ${task.id}`,
+      );
     const lines = lineReader(run.log);
     lines.readNew(show);
     if (given.follow && number === latest) {
@@ -69,7 +77,8 @@ export default defineCommand({
 function lineReader(path: string) {
   const chunk = Buffer.allocUnsafe(256 * 1024);
   const decoder = new TextDecoder();
-  const fd = openSync(path, "r");
+  const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
+  const fd = openSync(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
   let position = 0;
   let rest = "";
   return {

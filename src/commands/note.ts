@@ -25,11 +25,11 @@ export default defineCommand({
     const text = (given.text === "-" ? await Bun.stdin.text() : given.text).trim();
     if (text === "") throw usageError("the note is empty");
     if (text.includes("\0")) throw usageError("the note holds a NUL byte; expected text");
-    addNote(task, text);
+    const stands = addNote(task, text);
     const live = isLive(derive(observe(task)));
-    if (given.json) return printJson({ schema: 1, id: task.id, live });
-    print(
-      `noted in the plan of ${task.id}${live ? "" : `; nobody is working on it: dispatch resume ${task.id}`}`,
-    );
+    if (given.json) return printJson({ schema: 1, id: task.id, live, in_plan: stands });
+    const where = stands ? "noted in the plan" : "kept for the plan, which is not there now,";
+    const next = live ? "" : `; nobody is working on it: dispatch resume ${task.id}`;
+    print(`${where} of ${task.id}${next}`);
   },
 });

@@ -1,5 +1,6 @@
 import { defineCommand } from "citty";
 import { relative } from "node:path";
+import { printable } from "../core/text.ts";
 import { json } from "../cli/arguments.ts";
 import { currentProject, requireTask } from "../cli/project.ts";
 import { resultText } from "../render/human.ts";
@@ -26,8 +27,8 @@ export default defineCommand({
       return printJson({
         schema: 1,
         ...taskToJson(facts, output === null ? null : task.output),
-        output_text: output,
-        final_text: final,
+        output_text: output === null ? null : printable(output),
+        final_text: final === null ? null : printable(final),
       });
     }
     print(resultText(facts, output, relative(project.root, task.output)));

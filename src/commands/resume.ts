@@ -29,21 +29,18 @@ export default defineCommand({
     const project = currentProject();
     const task = requireTask(project, given.id);
     const wish = { model: given.model ?? null, fresh: given.fresh ?? false };
-    const run = await resumeTask(project, task, observe(task), await configured(), wish);
-    const { record } = observe(task).run!;
-    const inSession = record?.resumes !== null;
-    if (given.json)
-      printJson({
-        schema: 1,
-        id: task.id,
-        run,
-        session: record?.session ?? null,
-        continues: inSession,
-      });
-    else
-      print(
-        `resumed ${task.id} as run ${run}, ${inSession ? "in the same session" : "in a fresh session"}`,
-      );
+    const { number, inSession } = await resumeTask(
+      project,
+      task,
+      observe(task),
+      await configured(),
+      wish,
+    );
+    if (given.json) printJson({ schema: 1, id: task.id, run: number, same_session: inSession });
+    else {
+      const where = inSession ? "in the same session" : "in a fresh session";
+      print(`resumed ${task.id} as run ${number}, ${where}`);
+    }
     if (given.follow) await follow(project, task);
   },
 });

@@ -7,14 +7,15 @@ import { json, valuesOf } from "../cli/arguments.ts";
 import { configured } from "../cli/configured.ts";
 import { follow } from "../cli/follow.ts";
 import { currentProject, folderInProject } from "../cli/project.ts";
-import { readRequest, type TaskRequest } from "../cli/request.ts";
+import { readRequest } from "../cli/request.ts";
 import { dispatchedText, dryRunText } from "../render/human.ts";
 import { print, printJson } from "../render/write.ts";
 import { type ProjectPaths, type TaskPaths, runPaths, taskPaths } from "../store/paths.ts";
-import { createTask, ensureProject, taskExists } from "../store/tasks.ts";
+import { taskExists } from "../store/tasks.ts";
 import { dispatchDepth } from "../supervise/command.ts";
-import { launch, prepare } from "../supervise/launch.ts";
-import { findRoute, rememberModel } from "../supervise/routing.ts";
+import { prepare } from "../supervise/launch.ts";
+import { findRoute } from "../supervise/routing.ts";
+import { startTask } from "../supervise/start.ts";
 import { hostSession } from "../unix/host.ts";
 import { askPerson, isInteractive } from "../unix/terminal.ts";
 
@@ -84,11 +85,8 @@ export default defineCommand({
     const { command, prompt } = preview(project, taskPaths(project, id), asked, route);
     if (given["dry-run"]) return print(dryRunText(id, route, command, prompt));
 
-    ensureProject(project);
-    const task = takeTask(project, request, asked);
-    rememberModel(route);
-    await launch(project, task, asked, route, { kind: "fresh" }, 1);
-
+    const ids = request.id === null ? request.ids() : [request.id];
+    const task = await startTask(project, ids, request.plan, asked, route);
     const { alias, backend, why } = route;
     if (given.json)
       printJson({ schema: 1, id: task.id, run: 1, model: route.model, backend, alias, why });
@@ -125,20 +123,6 @@ async function confirmed(route: Route, config: Config): Promise<Route> {
       "name a model: dispatch run --model NAME …",
     );
   return findRoute({ prompt: "", model: said }, config);
-}
-
-/** Takes the id that was asked for, or the first free one of those made from the prompt. */
-function takeTask(project: ProjectPaths, { id, ids, plan }: TaskRequest, asked: Asked): TaskPaths {
-  const taken = id === null ? ids() : [id].values();
-  const task = taken
-    .map((each) => createTask(project, each, asked, plan))
-    .find((made) => made !== null);
-  if (task !== undefined) return task;
-  throw refused(
-    "id_taken",
-    `the id ${id} is taken`,
-    `dispatch status ${id}; or another --id, or: dispatch clean ${id}`,
-  );
 }
 
 /** What would be run, with nothing touched; throws where the command cannot be built. */

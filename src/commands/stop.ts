@@ -6,10 +6,11 @@ import { derive, isLive } from "../core/task.ts";
 import { json, positionalsOf } from "../cli/arguments.ts";
 import { currentProject, requireTask } from "../cli/project.ts";
 import { print, printJson } from "../render/write.ts";
-import { type ProjectPaths, runPaths, type TaskPaths } from "../store/paths.ts";
+import type { ProjectPaths, TaskPaths } from "../store/paths.ts";
+import { runNumbers } from "../store/runs.ts";
 import { addTold, toldPath } from "../store/told.ts";
 import { observe } from "../supervise/observe.ts";
-import { stopRun } from "../supervise/stop.ts";
+import { stopRuns } from "../supervise/stop.ts";
 import { hostSession } from "../unix/host.ts";
 
 const args = {
@@ -42,18 +43,17 @@ export default defineCommand({
 });
 
 async function stop(project: ProjectPaths, task: TaskPaths, graceMs: number) {
-  const { run, id } = observe(task);
-  if (run === null) return { id, wasLive: false };
-  if (!(await stopRun(run, runPaths(task, run.number), graceMs))) {
+  const { id } = task;
+  const wasLive = isLive(derive(observe(task)));
+  const isGone = await stopRuns(task, runNumbers(task), graceMs);
+  const after = observe(task);
+  if (!isGone || isLive(derive(after))) {
     throw failed("not_stopped", `something of ${id} would not end`, `dispatch stop ${id}`);
   }
-  const after = observe(task);
-  if (isLive(derive(after)))
-    throw failed("not_stopped", `${id} was started again meanwhile`, `dispatch stop ${id}`);
   // Whoever stopped it need not be told that it was.
   addTold(
     toldPath(project, hostSession(process.env)),
     eventsOf(after).map(({ key }) => key),
   );
-  return { id, wasLive: run.live };
+  return { id, wasLive };
 }

@@ -15,6 +15,9 @@ import { looks } from "../supervise/changes.ts";
 import { hostSession } from "../unix/host.ts";
 import { withLock } from "../unix/lock.ts";
 
+/** An agent reads all of it: more waits for the next call. */
+const mostAtOnce = 20;
+
 const args = {
   ids: { type: "positional", required: false, valueHint: "ID…", description: "these tasks only" },
   all: { type: "boolean", description: "stay until all have ended, telling each event" },
@@ -51,13 +54,18 @@ export default defineCommand({
     };
 
     const until = Number.isFinite(timeoutMs) ? AbortSignal.timeout(timeoutMs) : undefined;
+    const most = given.all ? Infinity : mostAtOnce;
     for await (const all of looks(project, ids, until)) {
       const watched = all.filter(mine);
-      // One waiter at a time looks at what was told and adds to it.
-      const count = withLock(ledger, () => tellNew(ledger, watched.flatMap(eventsOf), tell));
+      const events = watched.flatMap(eventsOf);
+      // One waiter at a time looks at what was told and adds to it; the others look again.
+      const news = withLock(ledger, 0, () => tellNew(ledger, events, most, tell));
+      if (news === undefined) continue;
       const isOver = !watched.some((facts) => isLive(derive(facts)));
-      if (isOver && count === 0 && !given.all) talk.info("nothing to wait for: no task is running");
-      if (isOver || (count > 0 && !given.all)) return;
+      if (news.left > 0) talk.info(`${news.left} more: dispatch wait`);
+      if (isOver && news.told === 0 && !given.all)
+        talk.info("nothing to wait for: no task is running");
+      if (isOver || (news.told > 0 && !given.all)) return;
     }
     throw new DispatchError(
       "timedOut",
@@ -68,12 +76,19 @@ export default defineCommand({
   },
 });
 
-function tellNew(ledger: string, events: readonly Event[], tell: (event: Event) => void): number {
+/** Tells what is new, `most` of it, and notes that it was told. */
+function tellNew(
+  ledger: string,
+  events: readonly Event[],
+  most: number,
+  tell: (event: Event) => void,
+): { told: number; left: number } {
   const told = readTold(ledger);
   const news = events.filter(({ key }) => !told.has(key));
-  for (const event of news) {
+  const shown = news.slice(0, most);
+  for (const event of shown) {
     tell(event);
     addTold(ledger, [event.key]);
   }
-  return news.length;
+  return { told: shown.length, left: news.length - shown.length };
 }

@@ -12,18 +12,21 @@ export type Event =
 
 /** All that there is to tell of one task, in the order in which it is told. */
 export function eventsOf(facts: Facts): Event[] {
-  const events: Event[] = facts.questions.filter(isOpen).map((question) => ({
+  const state = derive(facts);
+  // An id can be used again once its task was removed: the new one has nothing told of it.
+  const key = `${facts.id} ${facts.asked?.created ?? "-"}`;
+  const open = state.kind === "done" ? [] : facts.questions.filter(isOpen);
+  const events: Event[] = open.map((question) => ({
     kind: "question",
-    key: `${facts.id} question ${question.number}`,
+    key: `${key} question ${question.number}`,
     facts,
     question,
   }));
-  const state = derive(facts);
   if (hasEnded(state) && facts.run !== null) {
     events.push({
       kind: "outcome",
       // The kind is part of the key: an answer can turn "blocked" into something else to tell.
-      key: `${facts.id} outcome ${facts.run.number} ${state.kind}`,
+      key: `${key} outcome ${facts.run.number} ${state.kind}`,
       facts,
       state,
     });

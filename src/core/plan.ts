@@ -42,11 +42,20 @@ const fenceLine = /^\s*(`{3,}|~{3,})/;
 const headingStart = /^ {0,3}#{1,6}\s/;
 
 export function parsePlan(text: string): { plan: Plan; problems: PlanProblem[] } {
+  return parseLines(text.replace(/^\ufeff/, "").split("\n"), text.includes("\0"), Infinity);
+}
+
+/** @param fencesUntil the line from which on fences count as text, since one there is never closed */
+function parseLines(
+  lines: readonly string[],
+  isBinary: boolean,
+  fencesUntil: number,
+): { plan: Plan; problems: PlanProblem[] } {
   const plan: Plan = { title: null, items: [] };
   const problems: PlanProblem[] = [];
-  if (text.includes("\0")) problems.push({ line: 0, message: "is binary, not Markdown" });
+  if (isBinary) problems.push({ line: 0, message: "is binary, not Markdown" });
 
-  let fence: string | null = null;
+  let fence: { mark: string; line: number } | null = null;
   let current: Item | null = null;
   let noteLines: string[] = [];
   const closeItem = () => {
@@ -55,18 +64,16 @@ export function parsePlan(text: string): { plan: Plan; problems: PlanProblem[] }
     noteLines = [];
   };
 
-  for (const [index, raw] of text
-    .replace(/^\ufeff/, "")
-    .split("\n")
-    .entries()) {
+  for (const [index, raw] of lines.entries()) {
     const line = raw.replace(/\r$/, "");
-    const fenced = fenceLine.exec(line)?.[1];
+    const mark = index < fencesUntil ? fenceLine.exec(line)?.[1] : undefined;
     if (fence !== null) {
-      if (fenced?.startsWith(fence)) fence = null;
+      // What closes a fence says nothing else.
+      if (mark?.startsWith(fence.mark) && line.trim() === mark) fence = null;
       continue;
     }
-    if (fenced) {
-      fence = fenced;
+    if (mark !== undefined) {
+      fence = { mark, line: index };
       continue;
     }
     const item = itemLine.exec(line);
@@ -96,6 +103,8 @@ export function parsePlan(text: string): { plan: Plan; problems: PlanProblem[] }
     }
   }
   closeItem();
+  // Items must not vanish behind a fence that a worker forgot to close.
+  if (fence !== null) return parseLines(lines, isBinary, fence.line);
   if (plan.items.length === 0) {
     problems.push({ line: 0, message: "has no items; expected lines like '- [ ] a step'" });
   }

@@ -36,12 +36,14 @@ export function resumePrompt(paths: PromptPaths, questions: readonly Question[])
   const answered = questions.filter(
     (question) => question.answer !== null && !question.acknowledged,
   );
+  const open = questions.filter((question) => question.answer === null).map(openText);
   const sections = [
     answered.length > 0
       ? `${answered.map(answerText).join("\n\n")}\n\nFirst acknowledge: run \`${answered
           .map((question) => `dispatch ask --wait ${question.number}`)
           .join(" && ")}\` (or create ${paths.ipc}/${answered[0]!.number}.done).`
       : "You were interrupted.",
+    ...open,
     `Go on with ${paths.plan} from the first item that is not [x]. Items ticked [x] are done: do not repeat them. An item marked [?] is open again. All else that you were told still holds.`,
   ];
   return `${sections.join("\n\n")}\n`;
@@ -89,8 +91,12 @@ function handover(
       `First acknowledge: run \`${unread.map((question) => `dispatch ask --wait ${question.number}`).join(" && ")}\`.`,
     );
   }
+  lines.push(...before.questions.filter((question) => question.answer === null).map(openText));
   return lines.join("\n");
 }
+
+const openText = ({ number, text }: Question) =>
+  `Question ${number} ("${text}") is still open: \`dispatch ask --wait ${number}\` waits for its answer.`;
 
 const answerText = (question: Question) =>
   `The answer to question ${question.number} ("${question.text}") is: ${question.answer}`;

@@ -56,6 +56,12 @@ export type StreamEvent =
       costUsd: number | null;
     };
 
+/**
+ * Session ids stand in a log that a worker can write to, and go onto a command
+ * line: one that could be a flag, or anything but an id, is none.
+ */
+export const isSessionId = (text: string) => /^[A-Za-z0-9][\w.:-]{0,127}$/.test(text);
+
 /** What the backend itself reported of one run. */
 export interface Report {
   session: string | null;

@@ -49,9 +49,24 @@ export function modelName(facts: Facts): string {
 
 const title = (facts: Facts) => `${paint("bold", facts.id)} (${modelName(facts)})`;
 
+/** The first `most` of a list, and how many are left out: nobody's context is for thousands of lines. */
+function firstOf<T>(
+  list: readonly T[],
+  most: number,
+  show: (entry: T, index: number) => string,
+): string[] {
+  const shown = list.slice(0, most).map(show);
+  if (list.length > most) shown.push(`  … ${list.length - most} more`);
+  return shown;
+}
+
 /** One line for a task that was handed over: its id, who does it, and the plan that was asked for. */
 export function dispatchedText(id: string, asked: Asked, route: Route): string {
-  const items = asked.items.map((item, index) => `${index + 1}) ${cut(oneLine(item), 60)}`);
+  const items = firstOf(
+    asked.items,
+    10,
+    (item, index) => `${index + 1}) ${cut(oneLine(item), 60)}`,
+  );
   return `dispatched ${id} using ${routeText(route)}.${asked.ownPlan ? "" : ` Plan: ${items.join(" ")}`}`;
 }
 
@@ -103,10 +118,13 @@ function taskText(facts: Facts, inFull: boolean, nowMs: number): string {
   const lines = [head];
   if (!hasEnded(state) || inFull || state.kind === "blocked") {
     const current = isLive(state) ? plan.items.find((item) => item.marker === " ") : undefined;
-    lines.push(...plan.items.map((item) => itemText(item, item === current)));
+    lines.push(...firstOf(plan.items, 40, (item) => itemText(item, item === current)));
   }
-  for (const question of facts.questions.filter(isOpen))
-    lines.push(`  question ${question.number}: ${questionText(question)}`);
+  // A task that is done needs no answer any more.
+  const open = state.kind === "done" ? [] : facts.questions.filter(isOpen);
+  lines.push(
+    ...firstOf(open, 10, (question) => `  question ${question.number}: ${questionText(question)}`),
+  );
   const detail = stateDetail(state);
   if (detail !== null) lines.push(`  ${detail}`);
   const next = nextCommand(facts, state);
@@ -236,7 +254,7 @@ export function resultText(facts: Facts, output: string | null, outputPath: stri
       : [`$${report.costUsd.toFixed(4)}`]),
   ];
   if (reported.length > 0) lines.push(`reported: ${reported.join(", ")}`);
-  lines.push(...shownPlan(facts).items.map((item) => itemText(item, false)));
+  lines.push(...firstOf(shownPlan(facts).items, 40, (item) => itemText(item, false)));
   if (output !== null) lines.push("", printable(output).trimEnd());
   else lines.push(`no ${outputPath}`, ...finalWords(report));
   return lines.join("\n");

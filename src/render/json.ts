@@ -6,6 +6,7 @@ import type { ErrorJson, EventJson, TaskJson } from "../core/json.ts";
 import { answerCommand, nextCommand } from "../core/next.ts";
 import { progress } from "../core/plan.ts";
 import type { Question } from "../core/question.ts";
+import type { StreamEvent } from "../core/stream.ts";
 import { derive, type Facts, shownPlan, type State } from "../core/task.ts";
 import { oneLine, printable } from "../core/text.ts";
 
@@ -39,7 +40,7 @@ export function taskToJson(facts: Facts, outputPath: string | null): TaskJson {
     exit: run?.exit ?? null,
     tokens: run?.report.tokens ?? null,
     cost_usd: run?.report.costUsd ?? null,
-    started: run?.record?.started ?? null,
+    started: safe(run?.record?.started ?? null),
     ended: iso(run?.endedMs),
     next: nextCommand(facts, state),
   };
@@ -93,6 +94,15 @@ export function eventToJson(event: Event, outputPath: string | null): EventJson 
     default: fallback,
     next: answerCommand(id, n),
   };
+}
+
+/** One event of a worker's log. */
+export function logToJson(event: StreamEvent): object {
+  const entries = Object.entries(event).map(([key, value]) => [
+    key,
+    typeof value === "string" ? printable(value) : value,
+  ]);
+  return { schema: 1, ...Object.fromEntries(entries) };
 }
 
 export const errorToJson = ({ code, message, hint }: DispatchError): ErrorJson => ({

@@ -1,6 +1,6 @@
 /** The config file: read with its problems, edited with its comments and order kept. */
 
-import { mkdirSync } from "node:fs";
+import { existsSync, mkdirSync, realpathSync } from "node:fs";
 import { dirname } from "node:path";
 import { type Document, isMap, isPair, parseDocument, type YAMLMap } from "yaml";
 import { type Config, type ConfigProblem, readConfig } from "../core/config.ts";
@@ -8,9 +8,7 @@ import { DispatchError } from "../core/error.ts";
 import { providerOf } from "../core/model-name.ts";
 import { configPath } from "./paths.ts";
 import { replace } from "./publish.ts";
-import { readText } from "./read.ts";
-
-const longestConfig = 1024 * 1024;
+import { readUserText } from "./read.ts";
 
 export interface LoadedConfig {
   path: string;
@@ -19,9 +17,9 @@ export interface LoadedConfig {
   warnings: ConfigProblem[];
 }
 
-/** The file's text, or null where there is none. */
+/** The file's text, or null where there is none; throws where there is one that cannot be read. */
 export function readConfigSource(): string | null {
-  return readText(configPath(), longestConfig)?.text ?? null;
+  return readUserText(configPath());
 }
 
 /** Null where there is no config yet; throws the first of its errors, with line and column. */
@@ -65,7 +63,9 @@ export function editConfig(
 export function writeConfig(source: string, knownBackends: readonly string[]): LoadedConfig {
   const loaded = checkedConfig(source, knownBackends);
   mkdirSync(dirname(loaded.path), { recursive: true, mode: 0o700 });
-  replace(loaded.path, source);
+  // A person may keep the file elsewhere, behind a link: that one is written.
+  const isThere = existsSync(loaded.path);
+  replace(isThere ? realpathSync(loaded.path) : loaded.path, source);
   return loaded;
 }
 

@@ -29,19 +29,33 @@ export function storeNote(task: TaskPaths, text: string): void {
  * Appends the notes that the plan does not hold. Appending is the one write in
  * place of this program: a replaced plan could take back a tick that the worker
  * has just made, an appended line never can. One process at a time may do it.
+ *
+ * @returns false when there is no plan to append to
  */
-export function restoreNotes(task: TaskPaths): void {
+export function restoreNotes(task: TaskPaths): boolean {
   const plan = readText(task.plan, 4 * 1024 * 1024);
-  if (plan === null || plan.isCut) return;
-  const standing = unquoted(plan.text);
+  if (plan === null || plan.isCut) return false;
+  const standing = quotedBlocks(plan.text);
   let isFirst = !plan.text.endsWith("\n");
   for (const number of noteNumbers(task)) {
     const note = readText(notePath(task, number))?.text;
-    if (note === undefined || standing.includes(unquoted(note).trim())) continue;
+    if (note === undefined || standing.has(words(note))) continue;
     append(task.plan, isFirst ? `\n${note}` : note);
     isFirst = false;
   }
+  return true;
 }
 
-// A worker may re-wrap or re-quote the block: its words are what must stand.
-const unquoted = (text: string) => text.replace(/^\s*>\s?/gm, "").replace(/\s+/g, " ");
+/** The words of every quote block; a worker may wrap a block anew, its words are what must stand. */
+function quotedBlocks(plan: string): Set<string> {
+  return new Set(plan.split(/\n(?![ \t]*>)/).map(words));
+}
+
+const words = (block: string) =>
+  block
+    .split("\n")
+    .filter((line) => /^\s*>/.test(line))
+    .map((line) => line.replace(/^\s*>\s?/, ""))
+    .join(" ")
+    .replace(/\s+/g, " ")
+    .trim();

@@ -8,11 +8,13 @@ import {
   closeSync,
   constants,
   fstatSync,
-  openSync,
-  readdirSync,
-  readSync,
   lstatSync,
+  openSync,
+  readFileSync,
+  readSync,
+  readdirSync,
 } from "node:fs";
+import { isErrno } from "./publish.ts";
 
 export interface FileText {
   text: string;
@@ -49,15 +51,39 @@ export function readEnds(path: string, limit: number): { text: string; modifiedM
 
 /** Whether a regular file is there. */
 export function isFile(path: string): boolean {
-  return lstatSync(path, { throwIfNoEntry: false })?.isFile() ?? false;
+  try {
+    return lstatSync(path, { throwIfNoEntry: false })?.isFile() ?? false;
+  } catch {
+    // A file stands where one of its folders should.
+    return false;
+  }
+}
+
+/** A file that the user named, wherever it leads; null where there is none. */
+export function readUserText(path: string): string | null {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    if (isErrno(error, "ENOENT")) return null;
+    throw error;
+  }
+}
+
+/** Names of the folders in a folder, sorted; links and all else are passed over. */
+export function readFolders(folder: string): string[] {
+  try {
+    const entries = readdirSync(folder, { withFileTypes: true });
+    return entries.flatMap((entry) => (entry.isDirectory() ? entry.name : [])).sort();
+  } catch {
+    return [];
+  }
 }
 
 /** Names in a folder, sorted; none where there is no such folder or it is a link. */
 export function readNames(folder: string): string[] {
-  const stat = lstatSync(folder, { throwIfNoEntry: false });
-  if (!stat?.isDirectory()) return [];
   try {
-    return readdirSync(folder).sort();
+    const stat = lstatSync(folder, { throwIfNoEntry: false });
+    return stat?.isDirectory() ? readdirSync(folder).sort() : [];
   } catch {
     return [];
   }

@@ -1,16 +1,24 @@
 /** Runs: one folder for each execution of a worker on a task. */
 
-import { mkdirSync, renameSync } from "node:fs";
+import { renameSync } from "node:fs";
 import * as v from "valibot";
+import { isSessionId } from "../core/stream.ts";
 import type { RunRecord } from "../core/task.ts";
 import { type RunPaths, runPaths, runPathsIn, type TaskPaths } from "./paths.ts";
 import { create, isErrno, replace } from "./publish.ts";
 import { isFile, readNames, readText } from "./read.ts";
 
-/** The number of the latest run, 0 where there is none. */
+/** The numbers of a task's runs, ascending. */
+export function runNumbers(task: TaskPaths): number[] {
+  return readNames(task.runs)
+    .filter((name) => /^\d{3,6}$/.test(name))
+    .map(Number)
+    .sort((a, b) => a - b);
+}
+
+/** The number of the latest run, 0 where there is none. A folder without a record is none. */
 export function latestRun(task: TaskPaths): number {
-  const numbers = readNames(task.runs).filter((name) => /^\d{3,}$/.test(name));
-  return numbers.reduce((latest, name) => Math.max(latest, Number(name)), 0);
+  return runNumbers(task).findLast((number) => isFile(runPaths(task, number).record)) ?? 0;
 }
 
 /**
@@ -29,7 +37,6 @@ export function createRun(
   const staged = runPathsIn(stagedFolder);
   replace(staged.prompt, content.prompt);
   replace(staged.record, `${JSON.stringify(content.record, null, 2)}\n`);
-  mkdirSync(task.runs, { recursive: true, mode: 0o700 });
   try {
     renameSync(staged.folder, runPaths(task, number).folder);
     return true;
@@ -45,7 +52,7 @@ const recordSchema = v.object({
   argv: v.array(v.string()),
   cwd: v.string(),
   env: v.array(v.string()),
-  session: v.nullable(v.string()),
+  session: v.nullable(v.pipe(v.string(), v.check(isSessionId))),
   resumes: v.nullable(v.number()),
   // It names what `stop` may kill: anything but one of ours would be somebody else's.
   token: v.pipe(v.string(), v.regex(/^[0-9a-f]{32}$/)),
@@ -76,9 +83,9 @@ export function writeExit(run: RunPaths, code: number): void {
   create(run.exit, `${code}\n`);
 }
 
-/** The intent to stop, written before any signal. */
+/** The intent to stop, written before any signal; not for a run that has ended already. */
 export function requestStop(run: RunPaths): void {
-  create(run.stop, "");
+  if (readExit(run) === null) create(run.stop, "");
 }
 
 export function stopRequested(run: RunPaths): boolean {

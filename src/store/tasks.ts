@@ -7,9 +7,10 @@ import { refused } from "../core/error.ts";
 import { type Plan, parsePlan } from "../core/plan.ts";
 import type { Asked } from "../core/task.ts";
 import { isTaskId } from "../core/task-id.ts";
+import { oneLine } from "../core/text.ts";
 import { type ProjectPaths, type TaskPaths, taskPaths, taskPathsIn } from "./paths.ts";
 import { create, isErrno, replace } from "./publish.ts";
-import { isFile, readNames, readText } from "./read.ts";
+import { isFile, readFolders, readText } from "./read.ts";
 
 const longestPlan = 1024 * 1024;
 
@@ -36,7 +37,9 @@ function checkFolders(folders: readonly string[]): void {
   for (const folder of folders) {
     const stat = lstatSync(folder, { throwIfNoEntry: false });
     if (stat === undefined || stat.isDirectory()) continue;
-    const what = stat.isSymbolicLink() ? `a link to ${readlinkSync(folder)}` : "not a folder";
+    const what = stat.isSymbolicLink()
+      ? `a link to ${oneLine(readlinkSync(folder))}`
+      : "not a folder";
     throw refused(
       "dispatch_folder",
       `${folder} is ${what}; expected a folder of its own`,
@@ -47,7 +50,7 @@ function checkFolders(folders: readonly string[]): void {
 
 /** The ids of all tasks, sorted; folders that cannot be tasks are passed over. */
 export function taskIds(project: ProjectPaths): string[] {
-  return readNames(project.tasks).filter(isTaskId);
+  return readFolders(project.tasks).filter(isTaskId);
 }
 
 export function taskExists(project: ProjectPaths, id: string): boolean {
@@ -90,11 +93,32 @@ export function stage(project: ProjectPaths): string {
   return folder;
 }
 
-/** Removes a task's folder at once, as others see it, and then its files. */
-export function removeTask(project: ProjectPaths, task: TaskPaths): void {
-  const doomed = join(stage(project), task.id);
-  renameSync(task.folder, doomed);
-  rmSync(join(doomed, ".."), { recursive: true, force: true });
+/**
+ * Removes a task's folder at once, as others see it, and then its files. What
+ * was started in it just before is seen by `isIdle`, and the folder put back.
+ */
+export function removeTask(
+  project: ProjectPaths,
+  task: TaskPaths,
+  isIdle: (moved: TaskPaths) => boolean = () => true,
+): boolean {
+  const stagedFolder = stage(project);
+  const moved = taskPathsIn(join(stagedFolder, task.id), task.id);
+  renameSync(task.folder, moved.folder);
+  const mayGo = isIdle(moved);
+  if (!mayGo) renameSync(moved.folder, task.folder);
+  rmSync(stagedFolder, { recursive: true, force: true });
+  return mayGo;
+}
+
+/** Removes staged folders that nobody has touched since. */
+export function sweepStaging(project: ProjectPaths, sinceMs: number): void {
+  for (const name of readFolders(project.staging)) {
+    const folder = join(project.staging, name);
+    const stat = lstatSync(folder, { throwIfNoEntry: false });
+    if (stat !== undefined && stat.mtimeMs < sinceMs)
+      rmSync(folder, { recursive: true, force: true });
+  }
 }
 
 const askedSchema = v.object({
@@ -139,5 +163,9 @@ export function changeMark(task: TaskPaths): { mark: string; newestMs: number } 
 /** The plan as its file stands; null when there is none. */
 export function readPlan(task: TaskPaths): Plan | null {
   const file = readText(task.plan, longestPlan);
-  return file === null ? null : parsePlan(file.text).plan;
+  if (file === null) return null;
+  const { plan } = parsePlan(file.text);
+  if (!file.isCut) return plan;
+  const text = `the plan is longer than ${longestPlan} bytes; the rest was not read`;
+  return { ...plan, items: [...plan.items, { marker: " ", text, note: null, line: 0 }] };
 }

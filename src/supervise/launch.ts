@@ -117,7 +117,7 @@ export async function launch(
         `dispatch status ${task.id}`,
       );
     }
-    await submit(launcher, { paths: run, token }, command, logFd);
+    await submit(launcher, { paths: run, taskFolder: task.folder, token }, command, logFd);
   } catch (error) {
     if (logFd !== null) closeQuietly(logFd);
     rmSync(staged, { recursive: true, force: true });

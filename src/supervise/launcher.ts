@@ -13,7 +13,10 @@ import type { Command } from "./command.ts";
 
 export interface Run {
   paths: RunPaths;
-  token: string;
+  /** The task's folder; with the token it marks all that the run has started. */
+  taskFolder: string;
+  /** Null where the run's record cannot be read: the folder's mark has to do. */
+  token: string | null;
 }
 
 /** `unknown` counts as alive; `gone` without an exit record is lost. */
@@ -42,13 +45,16 @@ export const localLauncher: Launcher = {
     }),
   poll: (runs) =>
     new Map(runs.map((run) => [run, isLocked(run.paths.log) ? "running" : "gone"] as const)),
-  cancel: ({ token }, name) => {
-    const processes = findMarked(runMark(token));
+  cancel: (run, name) => {
+    const processes = findMarked(marksOf(run));
     for (const { pid } of processes) signal(pid, name);
     return processes.length;
   },
-  survivors: ({ token }) => findMarked(runMark(token)).length,
+  survivors: (run) => findMarked(marksOf(run)).length,
 };
 
-/** As it stands in the environment of everything that a run starts. */
-export const runMark = (token: string) => `DISPATCH_RUN=${token}`;
+/** As they stand in the environment of everything that a run starts. */
+const marksOf = ({ taskFolder, token }: Run) => [
+  `DISPATCH_TASK_DIR=${taskFolder}`,
+  ...(token === null ? [] : [`DISPATCH_RUN=${token}`]),
+];

@@ -1,29 +1,43 @@
 /**
- * Stopping a run: the intent first, then the backend's own polite way, TERM,
- * and KILL, until nothing of it is left. Agents start their tools in sessions
- * of their own, so every round looks for all that carries the run's token.
+ * Stopping runs: the intent first, then the backend's own polite way, TERM,
+ * and KILL, until nothing of them is left. Agents start their tools
+ * in sessions of their own, so every round looks for all that carries a run's marks.
  */
 
-import type { RunFacts } from "../core/task.ts";
 import { backendNamed } from "../backends/index.ts";
-import type { RunPaths } from "../store/paths.ts";
-import { requestStop } from "../store/runs.ts";
+import { runPaths, type TaskPaths } from "../store/paths.ts";
+import { readRecord, requestStop } from "../store/runs.ts";
 import { type Launcher, localLauncher, type Run } from "./launcher.ts";
 
 const pollMs = 40;
 
-/** True once nothing of the run is left; false when something would not die. */
-export async function stopRun(
-  facts: RunFacts,
-  paths: RunPaths,
+/** Ends these runs of a task; true once nothing of them is left, false when something would not die. */
+export async function stopRuns(
+  task: TaskPaths,
+  numbers: readonly number[],
   graceMs: number,
   launcher: Launcher = localLauncher,
 ): Promise<boolean> {
-  const run: Run = { paths, token: facts.record?.token ?? "" };
-  if (facts.live) requestStop(paths);
-  if (run.token === "") return launcher.poll([run]).get(run) === "gone";
+  const ended = await Promise.all(
+    numbers.map((number) => stopRun(task, number, graceMs, launcher)),
+  );
+  return ended.every(Boolean);
+}
 
-  const polite = backendNamed(facts.record!.backend).stopSignal;
+async function stopRun(
+  task: TaskPaths,
+  number: number,
+  graceMs: number,
+  launcher: Launcher,
+): Promise<boolean> {
+  const paths = runPaths(task, number);
+  const record = readRecord(paths);
+  const run: Run = { paths, taskFolder: task.folder, token: record?.token ?? null };
+  const isLive = launcher.poll([run]).get(run) !== "gone";
+  if (isLive) requestStop(paths);
+  else if (launcher.survivors(run) === 0) return true;
+
+  const polite = record === null ? "SIGTERM" : backendNamed(record.backend).stopSignal;
   const rounds: [NodeJS.Signals, number][] = [
     [polite, graceMs / 2],
     ["SIGTERM", graceMs / 2],
@@ -32,7 +46,7 @@ export async function stopRun(
     ["SIGKILL", 2_000],
   ];
   for (const [name, patienceMs] of rounds) {
-    if (launcher.cancel(run, name) === 0) return true;
+    launcher.cancel(run, name);
     if (await isGoneWithin(run, patienceMs, launcher)) return true;
   }
   return false;
@@ -40,9 +54,9 @@ export async function stopRun(
 
 async function isGoneWithin(run: Run, patienceMs: number, launcher: Launcher): Promise<boolean> {
   const deadline = performance.now() + patienceMs;
-  while (performance.now() < deadline) {
+  do {
     await Bun.sleep(pollMs);
     if (launcher.poll([run]).get(run) === "gone" && launcher.survivors(run) === 0) return true;
-  }
+  } while (performance.now() < deadline);
   return false;
 }

@@ -63,11 +63,20 @@ export function isLocked(path: string): boolean {
   }
 }
 
-/** Runs `body` while no other process does so for the same file, which is created where it is missing. */
-export function withLock<T>(path: string, body: () => T): T {
+const retryMs = 5;
+
+/**
+ * Runs `body` while no other process does so for the same file, which is created
+ * where it is missing. Undefined, with `body` not run, where another process has
+ * held the lock for all of `patienceMs`: a stuck one must not stick us.
+ */
+export function withLock<T>(path: string, patienceMs: number, body: () => T): T | undefined {
   const fd = openSync(path, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o600);
   try {
-    tryLock(fd, exclusive);
+    for (let waitedMs = 0; !tryLock(fd, exclusive | nonBlocking); waitedMs += retryMs) {
+      if (waitedMs >= patienceMs) return undefined;
+      Bun.sleepSync(retryMs);
+    }
     return body();
   } finally {
     closeSync(fd);

@@ -14,12 +14,15 @@ export interface Process {
   command: string;
 }
 
-/** Every process that carries `NAME=value` in its environment, or descends from one that does; not this one. */
-export function findMarked(mark: string): Process[] {
+/**
+ * Every process that carries all of `marks` (`NAME=value`) in its environment, or
+ * descends from one that does; not this one.
+ */
+export function findMarked(marks: readonly string[]): Process[] {
   const all = process.platform === "linux" ? listByProc() : listByPs();
-  const carries = process.platform === "linux" ? environHas : psEnvironHas(mark);
+  const carries = process.platform === "linux" ? environHas : psEnvironHas(marks);
   const found = new Set<number>();
-  for (const { pid } of all) if (carries(pid, mark)) found.add(pid);
+  for (const { pid } of all) if (carries(pid, marks)) found.add(pid);
   for (let grown = true; grown;) {
     grown = false;
     for (const { pid, parent } of all) {
@@ -63,9 +66,10 @@ function listByProc(): Process[] {
   return processes;
 }
 
-function environHas(pid: number, mark: string): boolean {
+function environHas(pid: number, marks: readonly string[]): boolean {
   try {
-    return `\0${readFileSync(`/proc/${pid}/environ`, "latin1")}`.includes(`\0${mark}\0`);
+    const environ = `\0${readFileSync(`/proc/${pid}/environ`, "utf8")}`;
+    return marks.every((mark) => environ.includes(`\0${mark}\0`));
   } catch {
     return false;
   }
@@ -95,10 +99,10 @@ function listByPs(): Process[] {
   });
 }
 
-function psEnvironHas(mark: string): (pid: number) => boolean {
+function psEnvironHas(marks: readonly string[]): (pid: number) => boolean {
   const marked = new Set<number>();
   for (const line of ps("-E", "-o", "pid=,command=")) {
-    if (line.includes(mark)) marked.add(Number.parseInt(line, 10));
+    if (marks.every((mark) => line.includes(mark))) marked.add(Number.parseInt(line, 10));
   }
   return (pid) => marked.has(pid);
 }

@@ -130,10 +130,10 @@ describe("a plan is read as workers write it", () => {
       [item(1, " ", "a"), item(2, " ", "b")],
     ],
     [
-      "a fence that is never closed hides the rest",
+      "a fence that is never closed hides nothing",
       "- [ ] a\n```\n- [x] b\n",
       null,
-      [item(1, " ", "a")],
+      [item(1, " ", "a", "```"), item(3, "x", "b")],
     ],
     [
       "what only looks like an item",

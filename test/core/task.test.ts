@@ -341,28 +341,50 @@ describe("what a host is told once, by key", () => {
     ["nothing of a task that was not started", {}, []],
     ["nothing of one that runs", { run: live() }, []],
     ["nothing of one that is being stopped", { run: live({ stopRequested: true }) }, []],
-    ["a question", { run: live(), questions: unanswered }, ["paint question 001"]],
+    [
+      "a question",
+      { run: live(), questions: unanswered },
+      ["paint 2026-11-20T10:00:00.000Z question 001"],
+    ],
     [
       "the open ones of several questions",
       {
         run: live(),
         questions: [...acknowledged, question({ number: "002" }), question({ number: "003" })],
       },
-      ["paint question 002", "paint question 003"],
+      [
+        "paint 2026-11-20T10:00:00.000Z question 002",
+        "paint 2026-11-20T10:00:00.000Z question 003",
+      ],
     ],
-    ["an outcome", { run: ended(0), plan: allDone }, ["paint outcome 1 done"]],
-    ["the outcome of a later run", { run: ended(1, { number: 3 }) }, ["paint outcome 3 failed"]],
+    [
+      "an outcome",
+      { run: ended(0), plan: allDone },
+      ["paint 2026-11-20T10:00:00.000Z outcome 1 done"],
+    ],
+    [
+      "the outcome of a later run",
+      { run: ended(1, { number: 3 }) },
+      ["paint 2026-11-20T10:00:00.000Z outcome 3 failed"],
+    ],
     [
       "a question first, then the outcome",
       { run: ended(0), questions: unanswered },
-      ["paint question 001", "paint outcome 1 blocked"],
+      [
+        "paint 2026-11-20T10:00:00.000Z question 001",
+        "paint 2026-11-20T10:00:00.000Z outcome 1 blocked",
+      ],
     ],
     [
       "the outcome anew, once an answer changed it",
       { run: ended(0), questions: acknowledged },
-      ["paint outcome 1 incomplete"],
+      ["paint 2026-11-20T10:00:00.000Z outcome 1 incomplete"],
     ],
-    ["another program's question", { asked: null, questions: unanswered }, ["paint question 001"]],
+    [
+      "another program's question",
+      { asked: null, questions: unanswered },
+      ["paint - question 001"],
+    ],
     ["no outcome of another program's", { asked: null, plan: allDone }, []],
   ])("%s", (_, own, keys) => {
     expect(eventsOf(facts(own)).map(({ key }) => key)).toEqual(keys);
@@ -371,10 +393,15 @@ describe("what a host is told once, by key", () => {
   test("with what belongs to it", () => {
     const own = facts({ run: ended(0), questions: unanswered, plan: half });
     expect(eventsOf(own)).toEqual([
-      { kind: "question", key: "paint question 001", facts: own, question: unanswered[0]! },
+      {
+        kind: "question",
+        key: "paint 2026-11-20T10:00:00.000Z question 001",
+        facts: own,
+        question: unanswered[0]!,
+      },
       {
         kind: "outcome",
-        key: "paint outcome 1 blocked",
+        key: "paint 2026-11-20T10:00:00.000Z outcome 1 blocked",
         facts: own,
         state: { kind: "blocked", reason: waitingAnswer },
       },

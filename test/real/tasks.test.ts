@@ -55,7 +55,9 @@ async function stage(steps: Parameters<typeof startModelServer>[0]) {
   writeFileSync(join(project, ".git/HEAD"), "ref: refs/heads/main\n");
   mkdirSync(home);
   const scene = crypto.randomUUID();
-  const env = { ...(await agentEnv(home, server.url)), SCENE: scene };
+  const tmp = join(folder, "tmp");
+  mkdirSync(tmp);
+  const env = { ...(await agentEnv(home, server.url)), SCENE: scene, TMPDIR: tmp };
   cleanups.push(
     () => server.stop(),
     () => rmSync(folder, { recursive: true, force: true }),

@@ -4,7 +4,7 @@
  * that the test opens, and tests wait on `dispatch wait` or on files.
  */
 
-import { afterEach } from "bun:test";
+import { onTestFinished } from "bun:test";
 import {
   chmodSync,
   existsSync,
@@ -50,17 +50,18 @@ export interface Scene {
   config: (text: string) => void;
 }
 
-const scenes: { folder: string; token: string }[] = [];
-
 export function scene(): Scene {
   const folder = realpathSync(mkdtempSync(join(tmpdir(), "scene-")));
   const token = crypto.randomUUID();
-  scenes.push({ folder, token });
-  const [project, home, bin, gates] = ["project", "home", "bin", "gates"].map((name) => {
-    const made = join(folder, name);
-    mkdirSync(made);
-    return made;
-  }) as [string, string, string, string];
+  // Not afterEach: that would hold for the first file that loads this one.
+  onTestFinished(() => strike(folder, token));
+  const [project, home, bin, gates, tmp] = ["project", "home", "bin", "gates", "tmp"].map(
+    (name) => {
+      const made = join(folder, name);
+      mkdirSync(made);
+      return made;
+    },
+  ) as [string, string, string, string, string];
   mkdirSync(join(project, ".git"));
   writeFileSync(join(project, ".git/HEAD"), "ref: refs/heads/main\n");
 
@@ -68,6 +69,7 @@ export function scene(): Scene {
     PATH: `${bin}:/usr/local/bin:/usr/bin:/bin`,
     HOME: home,
     GATES: gates,
+    TMPDIR: tmp,
     SCENE: token,
     DISPATCH_HOME: join(home, ".dispatch"),
     LANG: "C.UTF-8",
@@ -168,16 +170,20 @@ export function processesWith(mark: string): number[] {
   return found;
 }
 
-// Whatever a scene has started carries its token; nothing of it may outlive its test.
-afterEach(() => {
-  for (const { folder, token } of scenes.splice(0)) {
-    for (const pid of processesWith(`SCENE=${token}`)) {
+/** Whatever a scene has started carries its token; nothing of it may outlive its test. */
+function strike(folder: string, token: string): void {
+  for (
+    let left = processesWith(`SCENE=${token}`);
+    left.length > 0;
+    left = processesWith(`SCENE=${token}`)
+  ) {
+    for (const pid of left) {
       try {
         process.kill(pid, "SIGKILL");
       } catch {
         // Gone already.
       }
     }
-    rmSync(folder, { recursive: true, force: true });
   }
-});
+  rmSync(folder, { recursive: true, force: true });
+}
