@@ -57,7 +57,7 @@ function machineText(): string {
   return [
     `${cpus().length} cores${model === undefined ? "" : ` (${model})`}`,
     `${memory} GB of memory`,
-    `Linux ${release()} ${process.arch}`,
+    `Linux ${/^[\d.]+\d/.exec(release())?.[0]} ${process.arch}`,
     `Bun ${Bun.version}`,
     `${new Date().toISOString().slice(0, 10)}`,
     `load ${loadavg()[0]!.toFixed(1)} at the start`,

@@ -7,7 +7,7 @@ import { cursor } from "./cursor.ts";
 import { plainLine } from "./reading.ts";
 import { vendors } from "./vendors.ts";
 
-export type { Backend, Invocation, Work } from "./backend.ts";
+export type { Backend, Work } from "./backend.ts";
 
 export const backends: readonly Backend[] = [claude, codex, cursor, ...vendors];
 export const backendNames: readonly string[] = backends.map(({ name }) => name);

@@ -1,4 +1,5 @@
 import { defineCommand } from "citty";
+import type { StatusJson } from "../core/json.ts";
 import { derive, hasEnded } from "../core/task.ts";
 import { json, positionalsOf } from "../cli/arguments.ts";
 import { currentProject, requireTasks } from "../cli/project.ts";
@@ -53,9 +54,9 @@ export default defineCommand({
   },
 });
 
-function statusToJson(project: ProjectPaths, all: readonly Facts[]) {
+function statusToJson(project: ProjectPaths, all: readonly Facts[]): StatusJson {
   const tasks = all.map((facts) =>
     taskToJson(facts, facts.hasOutput ? taskPaths(project, facts.id).output : null),
   );
-  return { schema: 1 as const, project: project.root, tasks };
+  return { schema: 1, project: project.root, tasks };
 }

@@ -88,8 +88,6 @@ export type State =
   | { kind: "incomplete"; reason: string }
   | { kind: "lost"; reason: string };
 
-export type StateKind = State["kind"];
-
 export const isLive = (state: State) =>
   state.kind === "running" || state.kind === "waiting" || state.kind === "stopping";
 

@@ -28,7 +28,7 @@ export function loadConfig(knownBackends: readonly string[]): LoadedConfig | nul
   return source === null ? null : checkedConfig(source, knownBackends);
 }
 
-export function checkedConfig(source: string, knownBackends: readonly string[]): LoadedConfig {
+function checkedConfig(source: string, knownBackends: readonly string[]): LoadedConfig {
   const path = configPath();
   const { config, problems } = readConfig(source, knownBackends);
   if (config === null) {

@@ -121,6 +121,6 @@ export const notePath = (task: TaskPaths, number: string) => `${task.notes}/${nu
 /** The number in a note's file name, or null for any other file. */
 export const noteNumber = (name: string) => /^(\d{3,9})\.md$/.exec(name)?.[1] ?? null;
 
-export const homeFolder = () => process.env["DISPATCH_HOME"] || join(homedir(), dispatchFolder);
+const homeFolder = () => process.env["DISPATCH_HOME"] || join(homedir(), dispatchFolder);
 export const configPathIn = (home: string) => `${home}/config.yaml`;
 export const configPath = () => configPathIn(homeFolder());

@@ -117,9 +117,12 @@ export async function launch(
         `dispatch status ${task.id}`,
       );
     }
-    await submit(launcher, { paths: run, taskFolder: task.folder, token }, command, logFd);
+    // The log is the launcher's from here on, to close as well.
+    const handedOver = logFd;
+    logFd = null;
+    await submit(launcher, { paths: run, taskFolder: task.folder, token }, command, handedOver);
   } catch (error) {
-    if (logFd !== null) closeQuietly(logFd);
+    if (logFd !== null) closeSync(logFd);
     rmSync(staged, { recursive: true, force: true });
     if (!isTaken) rmSync(tmp, { recursive: true, force: true });
     throw error;
@@ -171,12 +174,4 @@ export function continuation(facts: Facts, route: Route): Start {
     return { kind: "session", session, run: run.number, questions };
   }
   return { kind: "handover", questions, hasContext };
-}
-
-function closeQuietly(fd: number): void {
-  try {
-    closeSync(fd);
-  } catch {
-    // The launcher has closed it already.
-  }
 }
