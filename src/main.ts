@@ -122,7 +122,10 @@ async function report(error: unknown, argv: readonly string[]): Promise<void> {
   } else {
     // Paths and names in it may be anybody's.
     const { printable } = await import("./core/text.ts");
-    talk.error(printable(known.message));
+    // "Not yet" and "it needs you" are no failures: an agent should do what they say, not mend something.
+    const isFailure = known.kind !== "timedOut" && known.kind !== "needsPerson";
+    if (isFailure) talk.error(printable(known.message));
+    else talk.info(printable(known.message));
     if (known.hint !== null) hint(printable(known.hint));
   }
   process.exit(known.exitCode);

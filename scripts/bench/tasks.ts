@@ -99,7 +99,7 @@ const claudeLog = (() => {
 
 /** A task whose worker blocks until the benchmark ends; all that has ended is told already. */
 export function addLiveTask(scratch: Scratch, root: string, endedCount: number): TaskPaths {
-  if (endedCount > 0) run(scratch, root, [scratch.dispatch, "wait"]);
+  if (endedCount > 0) run(scratch, root, [scratch.dispatch, "wait", "--all"]);
   const flags = items.flatMap((item) => ["--item", item]);
   run(scratch, root, [scratch.dispatch, "run", "-m", "waiting", "--id", "live", ...flags]);
   return taskPaths(projectPaths(root), "live");

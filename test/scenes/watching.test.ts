@@ -96,7 +96,7 @@ test("wait --timeout gives up with 124, and --all stays to the last", async () =
   expect(await s.dispatch("wait", "--timeout", "10ms")).toEqual({
     exit: 124,
     out: "",
-    err: "error: nothing to tell in that time\nhint: dispatch status\n",
+    err: "nothing to tell in that time\nhint: dispatch status\n",
   });
   await s.dispatch("run", "--model", "fails", "--id", "quick", "x");
   const all = s.dispatch("wait", "--all", "--json");
@@ -149,4 +149,16 @@ test("the demo runs the whole flow", async () => {
   expect(exit).toBe(0);
   expect(out).toContain("question 001 from greeting: Which greeting? [Hello | Ahoy]");
   expect(out).toContain("Hello, from an agent in a context of its own.");
+});
+
+test("status --watch shows each change, and ends when all has ended", async () => {
+  const s = scene();
+  await s.dispatch("run", "--model", "waits", "--id", "it", "x");
+  const watching = s.dispatch("status", "--watch", "--json");
+  await s.open("go");
+  const states = (await watching).out
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line).tasks[0].state);
+  expect(states.at(-1)).toBe("done");
 });
