@@ -8,7 +8,7 @@ import { afterEach, describe, expect, test } from "bun:test";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { appears, processesWith } from "../scenes/scene.ts";
+import { appears, killMarked, processesWith } from "../scenes/scene.ts";
 import { agentEnv } from "./agents.ts";
 import { startModelServer } from "./model-server.ts";
 
@@ -61,9 +61,7 @@ async function stage(steps: Parameters<typeof startModelServer>[0]) {
   cleanups.push(
     () => server.stop(),
     () => rmSync(folder, { recursive: true, force: true }),
-    () => {
-      for (const pid of processesWith(`SCENE=${scene}`)) process.kill(pid, "SIGKILL");
-    },
+    () => killMarked(`SCENE=${scene}`),
   );
   const dispatch = async (...argv: string[]) => {
     const child = Bun.spawn([binary, ...argv], {
@@ -156,7 +154,7 @@ describe.each(agents)("the real $agent", ({ model, backend }) => {
       await s.dispatch("run", "--model", model, "--id", "paint", ...items, "paint the fence");
       expect((await s.dispatch("wait")).out).toContain("question 001");
       const { session } = await s.task();
-      for (const pid of processesWith(`SCENE=${s.scene}`)) process.kill(pid, "SIGKILL");
+      killMarked(`SCENE=${s.scene}`);
       expect((await s.dispatch("wait")).out).toContain("paint blocked: 1/3 items");
 
       expect((await s.dispatch("answer", "paint", "red")).out).toBe(

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { processesWith, scene } from "./scene.ts";
+import { killMarked, scene } from "./scene.ts";
 
 const plan = ["--item", "One", "--item", "Two"];
 
@@ -94,7 +94,7 @@ test("nothing but sh is needed on PATH", async () => {
 test("killed without a trace, a task is lost, and resumes", async () => {
   const { dispatch, task, env } = scene();
   await dispatch("run", "--model", "waits", "--id", "it", ...plan, "do it");
-  for (const pid of processesWith(`SCENE=${env["SCENE"]}`)) process.kill(pid, "SIGKILL");
+  killMarked(`SCENE=${env["SCENE"]}`);
   expect((await dispatch("wait")).out).toContain("it lost:");
   expect(await task("it")).toMatchObject({ state: "lost", exit: null, next: "dispatch resume it" });
 

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { mkdirSync, writeFileSync } from "node:fs";
-import { appears, processesWith, scene } from "./scene.ts";
+import { appears, killMarked, scene } from "./scene.ts";
 
 test("a question reaches the waiter, and its answer the same worker", async () => {
   const s = scene();
@@ -178,11 +178,7 @@ test("killed while it waits, a worker is resumed by the answer", async () => {
   const s = scene();
   await s.dispatch("run", "--model", "asks", "--id", "it", "x");
   await s.dispatch("wait");
-  for (const pid of processesWith("DISPATCH_TASK=it").filter((pid) =>
-    processesWith(`SCENE=${s.env["SCENE"]}`).includes(pid),
-  )) {
-    process.kill(pid, "SIGKILL");
-  }
+  killMarked(`SCENE=${s.env["SCENE"]}`);
   expect((await s.dispatch("wait")).out).toContain("it blocked:");
   expect((await s.dispatch("answer", "it", "red")).out).toContain("resumed as run 2");
   expect((await s.dispatch("wait")).out).toContain("it done");

@@ -170,20 +170,21 @@ export function processesWith(mark: string): number[] {
   return found;
 }
 
-/** Whatever a scene has started carries its token; nothing of it may outlive its test. */
-function strike(folder: string, token: string): void {
-  for (
-    let left = processesWith(`SCENE=${token}`);
-    left.length > 0;
-    left = processesWith(`SCENE=${token}`)
-  ) {
+/** Ends every process that carries the mark, and what it starts meanwhile, as a crash would. */
+export function killMarked(mark: string): void {
+  for (let left = processesWith(mark); left.length > 0; left = processesWith(mark)) {
     for (const pid of left) {
       try {
         process.kill(pid, "SIGKILL");
       } catch {
-        // Gone already.
+        // Gone already, with its parent.
       }
     }
   }
+}
+
+/** Whatever a scene has started carries its token; nothing of it may outlive its test. */
+function strike(folder: string, token: string): void {
+  killMarked(`SCENE=${token}`);
   rmSync(folder, { recursive: true, force: true });
 }
