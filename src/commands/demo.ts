@@ -66,12 +66,15 @@ function demoShell(folder: string): (argv: string[]) => Promise<void> {
   const project = join(folder, "project");
   mkdirSync(home);
   mkdirSync(project);
+  // Within the folder, so that the worker's own goes with it.
+  const tmp = join(folder, "tmp");
+  mkdirSync(tmp);
   const worker = [...selfArgv(), "demo", "--worker"].map(shellQuoted).join(" ");
   writeFileSync(
     configPathIn(home),
     `default: demo\nconfirm_default: false\nbackends:\n  demo:\n    command: ${JSON.stringify(worker)}\nmodels:\n  demo: { backend: demo }\n`,
   );
-  const env = { ...withoutHost(process.env), DISPATCH_HOME: home };
+  const env = { ...withoutHost(process.env), DISPATCH_HOME: home, TMPDIR: tmp };
   return async (argv) => {
     print(
       `\n${paint("dim", "$")} ${paint("bold", ["dispatch", ...argv].map(shellQuoted).join(" "))}`,

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { cpSync, mkdirSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { appears, binary, scene } from "./scene.ts";
 
@@ -149,6 +149,7 @@ test("the demo runs the whole flow", async () => {
   expect(exit).toBe(0);
   expect(out).toContain("question 001 from greeting: Which greeting? [Hello | Ahoy]");
   expect(out).toContain("Hello, from an agent in a context of its own.");
+  expect(readdirSync(s.env["TMPDIR"]!)).toEqual([]);
 });
 
 test("status --watch shows each change, and ends when all has ended", async () => {
