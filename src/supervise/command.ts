@@ -107,16 +107,14 @@ function shellHead(command: string, backend: Backend, work: Work): string[] {
     );
   }
   // With exec the agent takes the shell's place: it is the run's own process, and no shell stays behind.
-  const isSimple = program !== null && !startsWithVariable(mended) && !hasOperators(mended);
-  const line = isSimple ? `exec ${mended.trim()}` : mended.trim();
+  const mayExec = program !== null && !/^\s*(?:exec\s|\w+=)/.test(mended);
+  const line = mayExec ? `exec ${mended.trim()}` : mended.trim();
   return ["/bin/sh", "-c", `${line} "$@"`, program ?? backend.name];
 }
 
-const startsWithVariable = (command: string) => /^\s*(?:exec\s|\w+=)/.test(command);
-const hasOperators = (command: string) => /[;&|<>`\n(){}]/.test(command.replaceAll('"$(pwd)"', ""));
-
 /** The program that a simple command line starts, or null when only a shell could tell. */
 function firstProgram(command: string): string | null {
+  if (/[;&|<>`\n(){}]/.test(command.replaceAll('"$(pwd)"', ""))) return null;
   const words = command.trim().split(/\s+/);
   while (words.length > 0) {
     const word = words.shift()!;

@@ -1,7 +1,7 @@
 /** The built-in backends with fakes of their CLIs: first run, command lines, streams, resuming. */
 
 import { expect, test } from "bun:test";
-import { chmodSync, existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { scene, type Scene } from "./scene.ts";
 
@@ -261,6 +261,36 @@ agents:
   );
   await s.dispatch("run", "--id", "again", "x");
   expect((await s.dispatch("wait")).out).toContain("again done");
+});
+
+test.each([
+  ["a shell's own words", "cd sub && inner"],
+  ["a variable first", "MARK=1 inner"],
+  ["a pipe", "inner --flag | cat; true"],
+  ["a quoted path", '"$(pwd)/sub/inner"'],
+])("a command with %s is run by the shell", async (_, command) => {
+  const s = scene();
+  s.config(
+    `default: it\nbackends:\n  it:\n    command: ${JSON.stringify(command)}\nmodels: { it: { backend: it } }\n`,
+  );
+  mkdirSync(join(s.project, "sub"));
+  s.program("inner", "tick_all");
+  await Bun.$`cp ${join(s.env["PATH"]!.split(":")[0]!, "inner")} ${join(s.project, "sub/inner")}`.quiet();
+  expect(await s.dispatch("run", "--id", "it", "x")).toMatchObject({ exit: 0 });
+  await s.dispatch("wait");
+  expect((await s.task("it")).progress).toEqual({ done: 1, total: 1 });
+});
+
+test("a command whose program is not there is said so before anything is made", async () => {
+  const s = scene();
+  s.config(
+    "default: it\nbackends: { it: { command: env -u X no-such-agent --yes } }\nmodels: { it: { backend: it } }\n",
+  );
+  expect(await s.dispatch("run", "x")).toMatchObject({
+    exit: 1,
+    err: "error: no-such-agent is not on PATH (command of it)\nhint: mend the command: dispatch config path\n",
+  });
+  expect(existsSync(join(s.project, ".dispatch"))).toBe(false);
 });
 
 test("an unknown model is looked for in the CLIs, added to the config and used", async () => {
