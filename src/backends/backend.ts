@@ -54,12 +54,10 @@ export interface Backend {
   /** Takes words out of a `command` of the config that the CLI is known to refuse here. */
   mendCommand?: (command: string, work: Work) => string;
   invocation: (work: Work) => Invocation;
-  /** How to list its models without spending anything; null: it has no such list. */
-  models: {
-    args: string[];
-    parse: (stdout: string) => string[];
-    fallback: readonly string[];
-  } | null;
+  /** How to ask it for its models without spending anything; null: it cannot be asked. */
+  models: { args: string[]; parse: (stdout: string) => string[] } | null;
+  /** The models that it is sure to have where it cannot be asked, or does not answer. */
+  knownModels: readonly string[];
   /** One line of its log. */
   read: (line: string) => StreamEvent[];
   /**

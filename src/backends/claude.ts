@@ -59,6 +59,8 @@ export const claude: Backend = {
     promptBy: "stdin",
   }),
   models: null,
+  // Its own stable names.
+  knownModels: ["opus", "sonnet", "haiku"],
   read: (line) => {
     const event = parseObject(line);
     return event === null ? stderrLine(line) : claudeEvents(event);

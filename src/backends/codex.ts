@@ -21,6 +21,8 @@ import {
 } from "./reading.ts";
 
 export const retiredFlag = "--full-auto";
+export const withoutRetired = (command: string) =>
+  command.replaceAll(retiredFlag, "-s workspace-write");
 
 export const codex: Backend = {
   name: "codex",
@@ -30,7 +32,7 @@ export const codex: Backend = {
   askLimitMs: 170_000,
   stopSignal: "SIGTERM",
   session: "reported",
-  mendCommand: (command) => command.replaceAll(retiredFlag, "-s workspace-write"),
+  mendCommand: withoutRetired,
   invocation: (work) => ({
     policy: ["exec", "-s", "workspace-write", "--skip-git-repo-check", "-C", work.cwd],
     args: [
@@ -54,9 +56,9 @@ export const codex: Backend = {
         .filter((model) => model["visibility"] === "list")
         .sort((a, b) => (asNumber(a["priority"]) ?? 1e6) - (asNumber(b["priority"]) ?? 1e6))
         .map((model) => asText(model["slug"])),
-    // Of a CLI too old to list them.
-    fallback: ["gpt-5.5", "gpt-5.3-codex"],
   },
+  // Of a CLI too old to list them.
+  knownModels: ["gpt-5.5", "gpt-5.3-codex"],
   read: (line) => {
     const event = parseObject(line);
     return event === null ? stderrLine(line) : codexEvents(event);

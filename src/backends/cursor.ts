@@ -23,7 +23,8 @@ export const cursor: Backend = {
     ],
     promptBy: "argument",
   }),
-  models: { args: ["models"], parse: parseModels, fallback: [] },
+  models: { args: ["models"], parse: parseModels },
+  knownModels: [],
   read: (line) => {
     const event = parseObject(line);
     if (event === null) {

@@ -26,6 +26,7 @@ const command: Backend = {
   session: "none",
   invocation: (work) => ({ policy: [], args: [promptArgument(work)], promptBy: "argument" }),
   models: null,
+  knownModels: [],
   read: plainLine,
 };
 

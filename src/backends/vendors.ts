@@ -39,6 +39,7 @@ const vendor = (
   stopSignal: "SIGTERM",
   session: "reported",
   models: null,
+  knownModels: [],
   read: readJsonLine,
   ...own,
 });
@@ -61,7 +62,7 @@ const openCodeLike = (name: string, label: string, install: string): Backend =>
       ],
       promptBy: "stdin",
     }),
-    models: { args: ["models"], parse: oneIdPerLine, fallback: [] },
+    models: { args: ["models"], parse: oneIdPerLine },
   });
 
 export const vendors: readonly Backend[] = [

@@ -7,7 +7,7 @@
 import { parseArgs } from "node:util";
 import type { ArgsDef } from "citty";
 import { usageError } from "../core/error.ts";
-import { nearest } from "../core/text.ts";
+import { didYouMean } from "../core/text.ts";
 
 /** Flags that every command has. */
 export const json = { type: "boolean", description: "one JSON object on stdout" } as const;
@@ -21,9 +21,8 @@ export function readArguments(command: string, definitions: ArgsDef, rawArgs: re
   const names = Object.keys(definitions).filter((name) => definitions[name]!.type !== "positional");
   const [first] = unknown;
   if (first !== undefined) {
-    const suggestion = nearest(first.replace(/^-+/, ""), names);
     throw usageError(
-      `unknown flag ${first}${suggestion === null ? "" : `; did you mean --${suggestion}?`}`,
+      `unknown flag ${first}${didYouMean(first.replace(/^-+/, ""), names, "--")}`,
       `${help}; a text that begins with a dash goes behind --`,
     );
   }
@@ -115,9 +114,14 @@ export const valuesOf = (
   name: string,
 ): string[] => read(definitions, rawArgs).flags.get(name) ?? [];
 
-/** Every positional argument. */
-export const positionalsOf = (definitions: ArgsDef, rawArgs: readonly string[]): string[] =>
-  read(definitions, rawArgs).positionals;
+/** A text that was given; `-` stands for stdin. */
+export const givenText = async (text: string) => (text === "-" ? Bun.stdin.text() : text);
+
+/** Throws where there is no text, or what is there is none; `what` names it in the error. */
+export function checkText(text: string, what: string, hint: string | null = null): void {
+  if (text.trim() === "") throw usageError(`the ${what} is empty`, hint);
+  if (text.includes("\0")) throw usageError(`the ${what} holds a NUL byte; expected text`);
+}
 
 // citty has no list arguments; a value hint that ends in dots marks ours.
 const isRepeatable = ({ valueHint }: Definition) => valueHint?.endsWith("…") ?? false;

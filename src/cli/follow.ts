@@ -1,7 +1,6 @@
 /** Staying with a task: its progress line by line, its questions asked of the person, its outcome. */
 
 import { DispatchError } from "../core/error.ts";
-import { eventsOf } from "../core/event.ts";
 import { isOpen } from "../core/question.ts";
 import { derive, hasEnded, shownPlan, type State } from "../core/task.ts";
 import { outcomeText, itemText, questionText } from "../render/human.ts";
@@ -9,9 +8,8 @@ import { hint, print, talk } from "../render/write.ts";
 import { answerCommand } from "../core/next.ts";
 import { postAnswer } from "../store/mailbox.ts";
 import type { ProjectPaths, TaskPaths } from "../store/paths.ts";
-import { addTold, toldPath } from "../store/told.ts";
 import { looks } from "../supervise/changes.ts";
-import { hostSession } from "../unix/host.ts";
+import { markTold } from "./telling.ts";
 import { askPerson, isInteractive } from "../unix/terminal.ts";
 
 /** Returns when the task is done; throws, with the exit code of its outcome, when it ended otherwise. */
@@ -30,10 +28,7 @@ export async function follow(project: ProjectPaths, task: TaskPaths): Promise<vo
     const state = derive(facts);
     if (hasEnded(state)) {
       print(outcomeText(facts, state));
-      addTold(
-        toldPath(project, hostSession(process.env)),
-        eventsOf(facts).map(({ key }) => key),
-      );
+      markTold(project, facts);
       return endAs(state);
     }
     for (const question of facts.questions.filter(isOpen)) {

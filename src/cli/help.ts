@@ -2,15 +2,14 @@
 
 import type { ArgsDef } from "citty";
 
-/** What help needs of a command; `more` is what a line of usage cannot say. */
+/** What help needs of a command. */
 export interface Described {
   name: string;
   description: string;
   args: ArgsDef;
-  more?: string | undefined;
 }
 
-export function commandHelp({ name, description, args, more }: Described): string {
+export function commandHelp({ name, description, args }: Described): string {
   const entries = Object.entries(args);
   const positionals = entries.filter(([, arg]) => arg.type === "positional");
   const flags = entries.filter(([, arg]) => arg.type !== "positional");
@@ -27,7 +26,6 @@ export function commandHelp({ name, description, args, more }: Described): strin
       "",
       ...table(flags.map(([flag, arg]) => [flagText(flag, arg), arg.description ?? ""])),
     );
-  if (more !== undefined) lines.push("", more.trim());
   return lines.join("\n");
 }
 

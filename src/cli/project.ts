@@ -3,7 +3,7 @@
 import { basename, resolve } from "node:path";
 import { notFound, usageError } from "../core/error.ts";
 import { badTaskId, isTaskId } from "../core/task-id.ts";
-import { nearest } from "../core/text.ts";
+import { didYouMean } from "../core/text.ts";
 import {
   dispatchFolder,
   type ProjectPaths,
@@ -54,10 +54,9 @@ export function requireTask(project: ProjectPaths, id: string): TaskPaths {
     return task;
   }
   const ids = taskIds(project);
-  const suggestion = nearest(id, ids);
   throw notFound(
     "unknown_task",
-    `no task ${id} in ${project.root}/${dispatchFolder}${suggestion === null ? "" : `; did you mean ${suggestion}?`}`,
+    `no task ${id} in ${project.root}/${dispatchFolder}${didYouMean(id, ids)}`,
     ids.length === 0 ? 'there are none yet: dispatch run "…"' : "dispatch status lists them",
   );
 }

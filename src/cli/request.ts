@@ -6,6 +6,7 @@ import { formatPlan, parsePlan } from "../core/plan.ts";
 import type { Asked } from "../core/task.ts";
 import { badTaskId, idCandidates, isTaskId, slug } from "../core/task-id.ts";
 import { cut, oneLine } from "../core/text.ts";
+import { checkText, givenText } from "./arguments.ts";
 import { readUserText } from "../store/read.ts";
 
 const longestPrompt = 1024 * 1024;
@@ -51,8 +52,7 @@ export async function readRequest({
 
   const source = plan === undefined ? null : await readPlanSource(plan);
   const parsed = source === null ? null : parsePlan(source).plan;
-  const said =
-    words === "-" ? await Bun.stdin.text() : (words ?? parsed?.title ?? items.join("; "));
+  const said = words === undefined ? (parsed?.title ?? items.join("; ")) : await givenText(words);
   const prompt = checkedPrompt(said);
   if (wantsWorktree(prompt)) {
     throw refused(
@@ -76,9 +76,7 @@ export async function readRequest({
 }
 
 function checkedPrompt(prompt: string): string {
-  if (prompt.trim() === "")
-    throw usageError("the prompt is empty", 'dispatch run "what is to be done"');
-  if (prompt.includes("\0")) throw usageError("the prompt holds a NUL byte; expected text");
+  checkText(prompt, "prompt", 'dispatch run "what is to be done"');
   const bytes = Buffer.byteLength(prompt);
   if (bytes > longestPrompt) {
     throw usageError(

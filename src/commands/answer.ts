@@ -5,7 +5,7 @@ import { answerCommand } from "../core/next.ts";
 import { isOpen, type Question } from "../core/question.ts";
 import { derive, type Facts, isLive } from "../core/task.ts";
 import { cut, oneLine } from "../core/text.ts";
-import { json, positionalsOf } from "../cli/arguments.ts";
+import { checkText, givenText, json } from "../cli/arguments.ts";
 import { configured } from "../cli/configured.ts";
 import { currentProject, requireTask } from "../cli/project.ts";
 import { questionText } from "../render/human.ts";
@@ -36,8 +36,8 @@ export default defineCommand({
     description: "answer a worker's question; one that has gone is resumed with it",
   },
   args,
-  async run({ args: given, rawArgs }) {
-    const [id = "", ...words] = positionalsOf(args, rawArgs);
+  async run({ args: given }) {
+    const [id = "", ...words] = given._;
     const project = currentProject();
     const task = requireTask(project, id);
     const { number, text } = readWords(words);
@@ -49,7 +49,7 @@ export default defineCommand({
 
     if (question === null) addNote(task, `The answer is: ${answer}`);
     else if (!postAnswer(task, question.number, answer))
-      throw alreadyAnswered(task, question.number);
+      throw alreadyAnswered(id, question.number, readAnswer(task, question.number) ?? "");
 
     const follows = await whatFollows(project, task, question, config);
     const to = question?.number ?? null;
@@ -122,15 +122,14 @@ function readWords(words: readonly string[]): { number: string | null; text: str
 }
 
 async function checkedAnswer(text: string): Promise<string> {
-  const answer = (text === "-" ? await Bun.stdin.text() : text).trim();
-  if (answer === "") throw usageError("the answer is empty");
+  const answer = (await givenText(text)).trim();
+  checkText(answer, "answer");
   if (Buffer.byteLength(answer) > longestAnswer) {
     throw usageError(
       `the answer is longer than ${longestAnswer} bytes`,
       "put it into a file and name that",
     );
   }
-  if (answer.includes("\0")) throw usageError("the answer holds a NUL byte; expected text");
   return answer;
 }
 
@@ -169,23 +168,16 @@ function chooseQuestion(facts: Facts, number: string | null, answer: string): Qu
   }
   if (derive(facts).kind === "blocked") return null;
   const last = questions.at(-1);
-  if (last?.answer !== null && last !== undefined) {
-    throw refused(
-      "already_answered",
-      `question ${last.number} of ${id} was answered: ${cut(oneLine(last.answer))}`,
-      noteHint(id),
-    );
-  }
+  if (last !== undefined && last.answer !== null)
+    throw alreadyAnswered(id, last.number, last.answer);
   throw notFound("no_question", `${id} has no open question`, noteHint(id));
 }
 
 const noteHint = (id: string) => `to tell it more: dispatch note ${id} "…"`;
 
-function alreadyAnswered(task: TaskPaths, number: string) {
-  const first = readAnswer(task, number) ?? "";
-  return refused(
+const alreadyAnswered = (id: string, number: string, first: string) =>
+  refused(
     "already_answered",
-    `question ${number} of ${task.id} was answered: ${cut(oneLine(first))}`,
-    noteHint(task.id),
+    `question ${number} of ${id} was answered: ${cut(oneLine(first))}`,
+    noteHint(id),
   );
-}

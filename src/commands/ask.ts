@@ -10,7 +10,7 @@ import {
   type Question,
 } from "../core/question.ts";
 import { shellQuoted } from "../core/text.ts";
-import { json, valuesOf } from "../cli/arguments.ts";
+import { checkText, json, valuesOf } from "../cli/arguments.ts";
 import { currentProject, requireTask } from "../cli/project.ts";
 import { print, printJson } from "../render/write.ts";
 import { acknowledge, postQuestion, readAnswer, readMailbox } from "../store/mailbox.ts";
@@ -59,7 +59,7 @@ export default defineCommand({
     const task = ownTask(given.task);
     const question =
       given.wait === undefined
-        ? take(task, given.question, valuesOf(args, rawArgs, "option"), given.default ?? null)
+        ? take(task, given.question ?? "", valuesOf(args, rawArgs, "option"), given.default ?? null)
         : find(task, given.wait);
     const attempt = Number(given.try ?? "1") || 1;
 
@@ -107,16 +107,10 @@ function isOrphaned(task: TaskPaths): boolean {
 }
 
 /** A question that was asked before and is still open, or whose answer was never read, is not asked twice. */
-function take(
-  task: TaskPaths,
-  text: string | undefined,
-  options: string[],
-  fallback: string | null,
-): Question {
-  if (text === undefined || text.trim() === "")
-    throw usageError("the question is empty", 'dispatch ask "your question"');
+function take(task: TaskPaths, text: string, options: string[], fallback: string | null): Question {
+  checkText(text, "question", 'dispatch ask "your question"');
   const body = formatQuestion({ text, options, default: fallback });
-  if (body.includes("\0")) throw usageError("the question holds a NUL byte; expected text");
+  checkText(body, "question");
   if (Buffer.byteLength(body) > longestQuestion) {
     throw usageError(
       `the question is longer than ${longestQuestion} bytes`,

@@ -1,7 +1,7 @@
 import { defineCommand } from "citty";
 import { refused } from "../core/error.ts";
 import { derive, hasEnded, isLive } from "../core/task.ts";
-import { json, positionalsOf } from "../cli/arguments.ts";
+import { json } from "../cli/arguments.ts";
 import { currentProject, requireTasks } from "../cli/project.ts";
 import { print, printJson } from "../render/write.ts";
 import { taskPaths } from "../store/paths.ts";
@@ -23,9 +23,9 @@ const args = {
 export default defineCommand({
   meta: { name: "clean", description: "remove the folders of tasks that are done" },
   args,
-  run({ args: given, rawArgs }) {
+  run({ args: given }) {
     const project = currentProject();
-    const ids = requireTasks(project, positionalsOf(args, rawArgs));
+    const ids = requireTasks(project, given._);
     const all = observeAll(project, ids);
     const live = all.filter((facts) => isLive(derive(facts)));
     if (ids !== null && live.length > 0) {

@@ -5,9 +5,9 @@ import { type Config, readConfig } from "../core/config.ts";
 import { DispatchError, notFound, refused, usageError } from "../core/error.ts";
 import { isModelName } from "../core/model-name.ts";
 import { modelsFor } from "../core/new-config.ts";
-import { nearest } from "../core/text.ts";
+import { didYouMean } from "../core/text.ts";
 import { backendNames } from "../backends/index.ts";
-import { json, positionalsOf } from "../cli/arguments.ts";
+import { json } from "../cli/arguments.ts";
 import { configured } from "../cli/configured.ts";
 import { print, printJson } from "../render/write.ts";
 import {
@@ -55,13 +55,12 @@ export default defineCommand({
     description: "show, check and edit the config: show, path, check, default, add-model, …",
   },
   args,
-  async run({ args: given, rawArgs }) {
-    const [action = "show"] = positionalsOf(args, rawArgs);
+  async run({ args: given }) {
+    const [action = "show"] = given._;
     const run = Object.hasOwn(actions, action) ? actions[action]! : undefined;
     if (run === undefined) {
-      const suggestion = nearest(action, Object.keys(actions));
       throw usageError(
-        `unknown config action ${action}${suggestion === null ? "" : `; did you mean ${suggestion}?`}`,
+        `unknown config action ${action}${didYouMean(action, Object.keys(actions))}`,
         `one of: ${Object.keys(actions).join(", ")}`,
       );
     }
@@ -198,10 +197,9 @@ function requireName(name: string | undefined, what: string): string {
 
 function requireKnown(name: string, known: readonly string[]): void {
   if (known.includes(name)) return;
-  const suggestion = nearest(name, known);
   throw notFound(
     "unknown_model",
-    `unknown name ${name}${suggestion === null ? "" : `; did you mean ${suggestion}?`}`,
+    `unknown name ${name}${didYouMean(name, known)}`,
     `known: ${known.join(", ")}`,
   );
 }

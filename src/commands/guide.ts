@@ -1,6 +1,6 @@
 import { defineCommand } from "citty";
 import { notFound } from "../core/error.ts";
-import { nearest } from "../core/text.ts";
+import { didYouMean } from "../core/text.ts";
 import { json } from "../cli/arguments.ts";
 import { print, printJson } from "../render/write.ts";
 import config from "../guide/config.md" with { type: "text" };
@@ -33,10 +33,9 @@ export default defineCommand({
         : print(`topics: ${names.join(", ")}\ndispatch guide TOPIC`);
     }
     if (!Object.hasOwn(topics, topic)) {
-      const suggestion = nearest(topic, names);
       throw notFound(
         "unknown_topic",
-        `no topic ${topic}${suggestion === null ? "" : `; did you mean ${suggestion}?`}`,
+        `no topic ${topic}${didYouMean(topic, names)}`,
         `topics: ${names.join(", ")}`,
       );
     }

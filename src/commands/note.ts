@@ -1,7 +1,6 @@
 import { defineCommand } from "citty";
-import { usageError } from "../core/error.ts";
 import { derive, isLive } from "../core/task.ts";
-import { json } from "../cli/arguments.ts";
+import { checkText, givenText, json } from "../cli/arguments.ts";
 import { currentProject, requireTask } from "../cli/project.ts";
 import { print, printJson } from "../render/write.ts";
 import { addNote } from "../supervise/notes.ts";
@@ -22,9 +21,8 @@ export default defineCommand({
   args,
   async run({ args: given }) {
     const task = requireTask(currentProject(), given.id);
-    const text = (given.text === "-" ? await Bun.stdin.text() : given.text).trim();
-    if (text === "") throw usageError("the note is empty");
-    if (text.includes("\0")) throw usageError("the note holds a NUL byte; expected text");
+    const text = (await givenText(given.text)).trim();
+    checkText(text, "note");
     const stands = addNote(task, text);
     const live = isLive(derive(observe(task)));
     if (given.json) return printJson({ schema: 1, id: task.id, live, in_plan: stands });

@@ -1,13 +1,12 @@
 import { defineCommand } from "citty";
 import type { StatusJson } from "../core/json.ts";
-import { derive, hasEnded } from "../core/task.ts";
-import { json, positionalsOf } from "../cli/arguments.ts";
+import { derive, type Facts, hasEnded } from "../core/task.ts";
+import { json } from "../cli/arguments.ts";
 import { currentProject, requireTasks } from "../cli/project.ts";
 import { taskToJson } from "../render/json.ts";
 import { statusText } from "../render/human.ts";
 import { print, printJson } from "../render/write.ts";
 import { taskPaths, type ProjectPaths } from "../store/paths.ts";
-import type { Facts } from "../core/task.ts";
 import { keepNotes } from "../supervise/notes.ts";
 import { looks } from "../supervise/changes.ts";
 import { observeAll } from "../supervise/observe.ts";
@@ -26,9 +25,9 @@ const args = {
 export default defineCommand({
   meta: { name: "status", description: "what every task is doing, those that need you first" },
   args,
-  async run({ args: given, rawArgs }) {
+  async run({ args: given }) {
     const project = currentProject();
-    const ids = requireTasks(project, positionalsOf(args, rawArgs));
+    const ids = requireTasks(project, given._);
     const show = (all: Facts[]) =>
       given.json
         ? printJson(statusToJson(project, all))

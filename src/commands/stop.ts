@@ -1,17 +1,15 @@
 import { defineCommand } from "citty";
 import { parseDuration } from "../core/duration.ts";
 import { failed, refused, usageError } from "../core/error.ts";
-import { eventsOf } from "../core/event.ts";
 import { derive, isLive } from "../core/task.ts";
-import { json, positionalsOf } from "../cli/arguments.ts";
+import { json } from "../cli/arguments.ts";
 import { currentProject, requireTask } from "../cli/project.ts";
+import { markTold } from "../cli/telling.ts";
 import { print, printJson } from "../render/write.ts";
 import type { ProjectPaths, TaskPaths } from "../store/paths.ts";
 import { runNumbers } from "../store/runs.ts";
-import { addTold, toldPath } from "../store/told.ts";
 import { observe } from "../supervise/observe.ts";
 import { stopRuns } from "../supervise/stop.ts";
-import { hostSession } from "../unix/host.ts";
 
 const args = {
   ids: { type: "positional", required: true, valueHint: "ID…", description: "the tasks" },
@@ -26,12 +24,12 @@ const args = {
 export default defineCommand({
   meta: { name: "stop", description: "end a task's worker and all that it started" },
   args,
-  async run({ args: given, rawArgs }) {
+  async run({ args: given }) {
     const graceMs = parseDuration(given.grace ?? "5s");
     if (graceMs === null || graceMs === Infinity)
       throw usageError(`--grace ${given.grace}: expected a duration like 5s`);
     const project = currentProject();
-    const tasks = positionalsOf(args, rawArgs).map((id) => requireTask(project, id));
+    const tasks = given._.map((id) => requireTask(project, id));
     if (tasks.some(({ id }) => id === process.env["DISPATCH_TASK"])) {
       throw refused("own_task", "a worker cannot stop itself", "mark the item [!] and end");
     }
@@ -51,9 +49,6 @@ async function stop(project: ProjectPaths, task: TaskPaths, graceMs: number) {
     throw failed("not_stopped", `something of ${id} would not end`, `dispatch stop ${id}`);
   }
   // Whoever stopped it need not be told that it was.
-  addTold(
-    toldPath(project, hostSession(process.env)),
-    eventsOf(after).map(({ key }) => key),
-  );
+  markTold(project, after);
   return { id, wasLive };
 }

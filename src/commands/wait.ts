@@ -3,17 +3,16 @@ import { parseDuration } from "../core/duration.ts";
 import { DispatchError, usageError } from "../core/error.ts";
 import { type Event, eventsOf } from "../core/event.ts";
 import { derive, type Facts, isLive } from "../core/task.ts";
-import { json, positionalsOf } from "../cli/arguments.ts";
+import { json } from "../cli/arguments.ts";
 import { currentProject, requireTasks } from "../cli/project.ts";
+import { tellNew } from "../cli/telling.ts";
 import { eventText } from "../render/human.ts";
 import { eventToJson } from "../render/json.ts";
 import { print, printJson, talk } from "../render/write.ts";
 import { taskPaths } from "../store/paths.ts";
-import { addTold, readTold, toldPath } from "../store/told.ts";
 import { ensureProject } from "../store/tasks.ts";
 import { looks } from "../supervise/changes.ts";
 import { hostSession } from "../unix/host.ts";
-import { withLock } from "../unix/lock.ts";
 
 /** An agent reads all of it: more waits for the next call. */
 const mostAtOnce = 20;
@@ -35,16 +34,15 @@ export default defineCommand({
     description: "block until there is something to tell: a question, an outcome",
   },
   args,
-  async run({ args: given, rawArgs }) {
+  async run({ args: given }) {
     const timeoutMs = given.timeout === undefined ? Infinity : parseDuration(given.timeout);
     if (timeoutMs === null)
       throw usageError(`--timeout ${given.timeout}: expected a duration like 30s, 3m or 2h`);
     const project = currentProject();
-    const ids = requireTasks(project, positionalsOf(args, rawArgs));
+    const ids = requireTasks(project, given._);
     ensureProject(project);
 
     const host = hostSession(process.env);
-    const ledger = toldPath(project, host);
     const mine = (facts: Facts) =>
       ids !== null || host === null || facts.asked === null || facts.asked.host === host;
     const tell = (event: Event) => {
@@ -57,10 +55,8 @@ export default defineCommand({
     const most = given.all ? Infinity : mostAtOnce;
     for await (const all of looks(project, ids, until)) {
       const watched = all.filter(mine);
-      const events = watched.flatMap(eventsOf);
-      // One waiter at a time looks at what was told and adds to it; the others look again.
-      const news = withLock(ledger, 0, () => tellNew(ledger, events, most, tell));
-      if (news === undefined) continue;
+      const news = tellNew(project, watched.flatMap(eventsOf), most, tell);
+      if (news === null) continue;
       const isOver = !watched.some((facts) => isLive(derive(facts)));
       if (news.left > 0) talk.info(`${news.left} more: dispatch wait`);
       if (isOver && news.told === 0 && !given.all)
@@ -75,20 +71,3 @@ export default defineCommand({
     );
   },
 });
-
-/** Tells what is new, `most` of it, and notes that it was told. */
-function tellNew(
-  ledger: string,
-  events: readonly Event[],
-  most: number,
-  tell: (event: Event) => void,
-): { told: number; left: number } {
-  const told = readTold(ledger);
-  const news = events.filter(({ key }) => !told.has(key));
-  const shown = news.slice(0, most);
-  for (const event of shown) {
-    tell(event);
-    addTold(ledger, [event.key]);
-  }
-  return { told: shown.length, left: news.length - shown.length };
-}

@@ -15,6 +15,8 @@
  * all taken as they are, and nothing here ever writes one back.
  */
 
+import { collapsed } from "./text.ts";
+
 export type Marker = " " | "x" | "?" | "!";
 
 export interface Item {
@@ -136,7 +138,7 @@ function readMarker(mark: string): Marker | null {
 
 /** A new plan, as it is first written. */
 export function formatPlan(title: string, items: readonly string[]): string {
-  const lines = items.map((item) => `- [ ] ${item.trim().replace(/\s+/g, " ")}`);
+  const lines = items.map((item) => `- [ ] ${collapsed(item)}`);
   return `# ${title}\n\n${lines.join("\n")}\n`;
 }
 

@@ -4,7 +4,7 @@
  */
 
 import type { Asked } from "./task.ts";
-import type { Question } from "./question.ts";
+import { isOpen, isUndelivered, type Question } from "./question.ts";
 import { formatDuration } from "./duration.ts";
 
 export interface PromptPaths {
@@ -33,17 +33,12 @@ export function freshPrompt(
 
 /** For a session that goes on: it has read all of the above already. */
 export function resumePrompt(paths: PromptPaths, questions: readonly Question[]): string {
-  const answered = questions.filter(
-    (question) => question.answer !== null && !question.acknowledged,
-  );
-  const open = questions.filter((question) => question.answer === null).map(openText);
+  const answered = questions.filter(isUndelivered);
   const sections = [
     answered.length > 0
-      ? `${answered.map(answerText).join("\n\n")}\n\nFirst acknowledge: run \`${answered
-          .map((question) => `dispatch ask --wait ${question.number}`)
-          .join(" && ")}\` (or create ${paths.ipc}/${answered[0]!.number}.done).`
+      ? `${answered.map(answerText).join("\n\n")}\n\n${acknowledge(answered)} (or create ${paths.ipc}/${answered[0]!.number}.done).`
       : "You were interrupted.",
-    ...open,
+    ...questions.filter(isOpen).map(openText),
     `Go on with ${paths.plan} from the first item that is not [x]. Items ticked [x] are done: do not repeat them. An item marked [?] is open again. All else that you were told still holds.`,
   ];
   return `${sections.join("\n\n")}\n`;
@@ -83,17 +78,15 @@ function handover(
     "A worker before you stopped part way. Items ticked [x] are done: check that they hold, do not repeat them. An item marked [?] or [!] is open again. Continue from there.",
   ];
   if (before.hasContext) lines.push(`It left its context in ${paths.context}: read that first.`);
-  const answered = before.questions.filter((question) => question.answer !== null);
-  if (answered.length > 0) lines.push(...answered.map(answerText));
-  const unread = answered.filter((question) => !question.acknowledged);
-  if (unread.length > 0) {
-    lines.push(
-      `First acknowledge: run \`${unread.map((question) => `dispatch ask --wait ${question.number}`).join(" && ")}\`.`,
-    );
-  }
-  lines.push(...before.questions.filter((question) => question.answer === null).map(openText));
+  lines.push(...before.questions.filter((question) => !isOpen(question)).map(answerText));
+  const unread = before.questions.filter(isUndelivered);
+  if (unread.length > 0) lines.push(`${acknowledge(unread)}.`);
+  lines.push(...before.questions.filter(isOpen).map(openText));
   return lines.join("\n");
 }
+
+const acknowledge = (questions: readonly Question[]) =>
+  `First acknowledge: run \`${questions.map(({ number }) => `dispatch ask --wait ${number}`).join(" && ")}\``;
 
 const openText = ({ number, text }: Question) =>
   `Question ${number} ("${text}") is still open: \`dispatch ask --wait ${number}\` waits for its answer.`;

@@ -10,6 +10,8 @@
  *     Default: red
  */
 
+import { collapsed } from "./text.ts";
+
 export interface QuestionText {
   text: string;
   options: string[];
@@ -30,13 +32,12 @@ export interface Question extends QuestionText {
 
 export function formatQuestion(question: QuestionText): string {
   // A choice is one line of the file: with a newline in it, it would not be read back as one.
-  const inline = (text: string) => text.trim().replace(/\s+/g, " ");
   let body = question.text.trim();
   if (question.options.length > 0) {
-    body += `\n\nOptions:\n${question.options.map((option) => `- ${inline(option)}`).join("\n")}`;
+    body += `\n\nOptions:\n${question.options.map((option) => `- ${collapsed(option)}`).join("\n")}`;
   }
   if (question.default !== null) {
-    body += `${question.options.length > 0 ? "\n" : "\n\n"}Default: ${inline(question.default)}`;
+    body += `${question.options.length > 0 ? "\n" : "\n\n"}Default: ${collapsed(question.default)}`;
   }
   return `${body}\n`;
 }

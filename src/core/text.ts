@@ -23,7 +23,7 @@ export function printable(text: string): string {
 
 /** Safe, and on one line. */
 export function oneLine(text: string): string {
-  return printable(text).replace(/\s+/g, " ").trim();
+  return collapsed(printable(text));
 }
 
 /** Cut at `limit` characters (never inside a surrogate pair), with an ellipsis. */
@@ -53,6 +53,15 @@ export function nearest(typed: string, known: Iterable<string>): string | null {
   }
   return best;
 }
+
+/** `; did you mean X?` behind the error about a word, or nothing where no known word is near it. */
+export function didYouMean(typed: string, known: Iterable<string>, prefix = ""): string {
+  const suggestion = nearest(typed, known);
+  return suggestion === null ? "" : `; did you mean ${prefix}${suggestion}?`;
+}
+
+/** White space of any kind, newlines too, as single blanks. */
+export const collapsed = (text: string) => text.replace(/\s+/g, " ").trim();
 
 /**
  * How many letters must be changed, added, dropped or swapped with their

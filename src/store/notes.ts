@@ -6,6 +6,7 @@
 
 import { mkdirSync } from "node:fs";
 import { formatNote } from "../core/plan.ts";
+import { collapsed } from "../core/text.ts";
 import { noteNumber, notePath, ordinal, type TaskPaths } from "./paths.ts";
 import { append, create } from "./publish.ts";
 import { readNames, readText } from "./read.ts";
@@ -52,10 +53,10 @@ function quotedBlocks(plan: string): Set<string> {
 }
 
 const words = (block: string) =>
-  block
-    .split("\n")
-    .filter((line) => /^\s*>/.test(line))
-    .map((line) => line.replace(/^\s*>\s?/, ""))
-    .join(" ")
-    .replace(/\s+/g, " ")
-    .trim();
+  collapsed(
+    block
+      .split("\n")
+      .filter((line) => /^\s*>/.test(line))
+      .map((line) => line.replace(/^\s*>\s?/, ""))
+      .join(" "),
+  );

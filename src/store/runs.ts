@@ -22,8 +22,8 @@ export function latestRun(task: TaskPaths): number {
 }
 
 /**
- * Makes a run whole or not at all: `prepare` fills the staged folder (and takes
- * the lock in it), so that whoever sees a run sees it locked. The rename fails
+ * Makes a run whole or not at all, from a staged folder in which the log is
+ * locked already, so that whoever sees a run sees it locked. The rename fails
  * where another launcher has taken the number.
  *
  * @returns false when the number is taken

@@ -100,7 +100,7 @@ export function stage(project: ProjectPaths): string {
 export function removeTask(
   project: ProjectPaths,
   task: TaskPaths,
-  isIdle: (moved: TaskPaths) => boolean = () => true,
+  isIdle: (moved: TaskPaths) => boolean,
 ): boolean {
   const stagedFolder = stage(project);
   const moved = taskPathsIn(join(stagedFolder, task.id), task.id);

@@ -8,6 +8,7 @@ import { backendNamed, type Backend, type Work } from "../backends/index.ts";
 import { failed } from "../core/error.ts";
 import type { Route } from "../core/route.ts";
 import { withoutHost } from "../unix/host.ts";
+import { cliPath } from "./discover.ts";
 
 export interface Command {
   argv: string[];
@@ -74,10 +75,8 @@ export const dispatchDepth = () => Number(process.env["DISPATCH_DEPTH"] ?? "0") 
 
 /** The CLI's path, or an error that says how to get it. */
 function findBinary(backend: Backend): string {
-  for (const binary of backend.binaries) {
-    const path = Bun.which(binary);
-    if (path !== null) return path;
-  }
+  const path = cliPath(backend);
+  if (path !== null) return path;
   if (backend.binaries.length === 0) {
     throw failed(
       "cli_missing",

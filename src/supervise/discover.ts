@@ -8,42 +8,43 @@ import { withoutHost } from "../unix/host.ts";
 import { capture } from "../unix/spawn.ts";
 
 const listTimeoutMs = 15_000;
-/** Claude Code's own stable names; it lists no others. */
-const claudeModels = ["opus", "sonnet", "haiku"];
 
-const binaryOf = (backend: Backend) =>
-  backend.binaries.find((name) => Bun.which(name) !== null) ?? null;
+/** Where the backend's CLI is, or null when it is not on PATH. */
+export function cliPath(backend: Backend): string | null {
+  for (const binary of backend.binaries) {
+    const path = Bun.which(binary);
+    if (path !== null) return path;
+  }
+  return null;
+}
 
 /** Built-in backends whose CLI is on PATH, best first. */
 export function installedBackends(): Backend[] {
-  return backends.filter((backend) => binaryOf(backend) !== null);
+  return backends.filter((backend) => cliPath(backend) !== null);
 }
 
 /** Every installed CLI with its models; they are asked side by side. */
 export async function discover(): Promise<Found[]> {
   return Promise.all(
-    installedBackends().map(async (backend) => ({
-      backend: backend.name,
-      label: backend.label,
-      models: backend.name === "claude" ? claudeModels : await listModels(backend),
-    })),
+    installedBackends().map(async (backend) => {
+      const listed = await listModels(backend);
+      const models = listed.length > 0 ? listed : backend.knownModels;
+      return { backend: backend.name, label: backend.label, models };
+    }),
   );
 }
 
+/** What the CLI says; nothing where it cannot be asked, fails, or says what nobody can read. */
 async function listModels(backend: Backend): Promise<readonly string[]> {
   if (backend.models === null) return [];
+  const { args, parse } = backend.models;
   const env = { ...withoutHost(process.env), NO_COLOR: "1" };
-  const { ok, stdout } = await capture(
-    [binaryOf(backend)!, ...backend.models.args],
-    listTimeoutMs,
-    env,
-  );
-  if (!ok) return backend.models.fallback;
+  const { ok, stdout } = await capture([cliPath(backend)!, ...args], listTimeoutMs, env);
+  if (!ok) return [];
   try {
-    const models = backend.models.parse(Bun.stripANSI(stdout)).filter(isModelName);
-    return models.length > 0 ? models : backend.models.fallback;
+    return parse(Bun.stripANSI(stdout)).filter(isModelName);
   } catch {
-    return backend.models.fallback;
+    return [];
   }
 }
 

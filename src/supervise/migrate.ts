@@ -2,7 +2,7 @@
 
 import type { Document } from "yaml";
 import { backendNames, backends } from "../backends/index.ts";
-import { retiredFlag } from "../backends/codex.ts";
+import { retiredFlag, withoutRetired } from "../backends/codex.ts";
 import { failed } from "../core/error.ts";
 import { modelsFor } from "../core/new-config.ts";
 import { addModel, editConfig, loadConfig, mapAt } from "../store/config-file.ts";
@@ -53,6 +53,6 @@ function mendRetired(document: Document): string[] {
   const path = ["backends", "codex", "command"];
   const command: unknown = document.getIn(path);
   if (typeof command !== "string" || !command.includes(retiredFlag)) return [];
-  document.setIn(path, command.replaceAll(retiredFlag, "-s workspace-write"));
+  document.setIn(path, withoutRetired(command));
   return [`backend codex: ${retiredFlag} is now -s workspace-write`];
 }
