@@ -24,6 +24,7 @@ const commands = {
   guide: () => import("./commands/guide.ts"),
   demo: () => import("./commands/demo.ts"),
   ask: () => import("./commands/ask.ts"),
+  hook: () => import("./commands/hook.ts"),
 };
 type Name = keyof typeof commands;
 

@@ -1,14 +1,16 @@
 /** Staying with a task: its progress line by line, its questions asked of the person, its outcome. */
 
 import { DispatchError } from "../core/error.ts";
+import { eventsOf } from "../core/event.ts";
 import { isOpen } from "../core/question.ts";
 import { derive, hasEnded, shownPlan, type State } from "../core/task.ts";
-import { outcomeText, itemText, questionText } from "../render/human.ts";
+import { itemText, questionText } from "../render/human.ts";
 import { hint, print, talk } from "../render/write.ts";
 import { answerCommand } from "../core/next.ts";
 import { postAnswer } from "../store/mailbox.ts";
 import type { ProjectPaths, TaskPaths } from "../store/paths.ts";
 import { looks } from "../supervise/changes.ts";
+import { newsText } from "./news.ts";
 import { markTold } from "./telling.ts";
 import { askPerson, isInteractive } from "../unix/terminal.ts";
 
@@ -27,7 +29,8 @@ export async function follow(project: ProjectPaths, task: TaskPaths): Promise<vo
     }
     const state = derive(facts);
     if (hasEnded(state)) {
-      print(outcomeText(facts, state));
+      const outcomes = eventsOf(facts).filter(({ kind }) => kind === "outcome");
+      print(newsText(project, outcomes));
       markTold(project, facts);
       return endAs(state);
     }

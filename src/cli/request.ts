@@ -1,5 +1,6 @@
-/** What a task is made from: the prompt, its plan and its context, read and checked. */
+/** What tasks are made from: prompt, plan and context of one, or a batch of them, read and checked. */
 
+import { isBatch, parseBatch } from "../core/batch.ts";
 import { refused, usageError } from "../core/error.ts";
 import { wantsWorktree } from "../core/model-name.ts";
 import { formatPlan, parsePlan } from "../core/plan.ts";
@@ -12,7 +13,11 @@ import { readUserText } from "../store/read.ts";
 const longestPrompt = 1024 * 1024;
 
 export interface TaskRequest {
+  /** The line of a batch that begins it, or null for a task by itself. */
+  line: number | null;
   prompt: string;
+  /** As it was named for this task, or null. */
+  model: string | null;
   /** The id that was asked for, or null. */
   id: string | null;
   /** The ids to try otherwise, made from the prompt. */
@@ -25,6 +30,7 @@ export interface TaskRequest {
 interface Given {
   prompt?: string | undefined;
   id?: string | undefined;
+  model?: string | undefined;
   plan?: string | undefined;
   context?: string | undefined;
   items: readonly string[];
@@ -33,58 +39,106 @@ interface Given {
   folder: string;
 }
 
-/** Reads and checks everything before anything is touched; throws usage errors. */
-export async function readRequest({
-  prompt: words,
-  id,
-  plan,
-  context,
-  items,
-  files,
-  folder,
-}: Given): Promise<TaskRequest> {
+/** The task that the flags describe, or all those of a batch; throws usage errors before anything is touched. */
+export async function readRequests(given: Given): Promise<TaskRequest[]> {
+  if (given.plan === "-" && given.prompt === "-")
+    throw usageError("the prompt and the plan cannot both come from stdin");
+  const words = given.prompt === undefined ? undefined : await givenText(given.prompt);
+  if (words !== undefined && isBatch(words)) return batchRequests(words, given);
+  return [await singleRequest({ ...given, prompt: words })];
+}
+
+function batchRequests(text: string, { id, model, plan, context, items, files, folder }: Given) {
+  const perTask = { id, plan, context, item: items[0], file: files[0] };
+  const flag = Object.entries(perTask).find(([, value]) => value !== undefined)?.[0];
+  if (flag !== undefined)
+    throw usageError(
+      `--${flag} goes with one task, and this text holds its own`,
+      "dispatch guide batch",
+    );
+  checkText(text, "text");
+  checkSize(text, "text");
+  const { tasks, problems } = parseBatch(text);
+  if (problems.length > 0) {
+    const lines = problems.slice(0, 10).map(({ line, message }) => `line ${line}: ${message}`);
+    throw usageError(`nothing was started\n${lines.join("\n")}`, "dispatch guide batch");
+  }
+  return tasks.map((task): TaskRequest => {
+    checkWorktree(task.worktree || wantsWorktree(task.title), task.line);
+    return {
+      line: task.line,
+      prompt: task.title,
+      model: task.model ?? model ?? null,
+      id: task.id,
+      ids: () => idCandidates(slug(task.title) ?? "task"),
+      plan: task.plan ?? formatPlan(task.title, [task.title]),
+      content: {
+        title: task.title,
+        prompt: task.title,
+        context: task.context,
+        files: task.files,
+        items: task.plan === null ? [task.title] : task.items,
+        ownPlan: task.plan === null,
+        folder,
+      },
+    };
+  });
+}
+
+async function singleRequest(given: Given): Promise<TaskRequest> {
+  const { id, plan, items } = given;
   if (plan !== undefined && items.length > 0)
     throw usageError("--plan and --item exclude each other");
-  if (plan === "-" && words === "-")
-    throw usageError("the prompt and the plan cannot both come from stdin");
   if (items.some((item) => item.trim() === "")) throw usageError("an --item is empty");
   if (id !== undefined && !isTaskId(id)) throw badTaskId(id);
 
   const source = plan === undefined ? null : await readPlanSource(plan);
   const parsed = source === null ? null : parsePlan(source).plan;
-  const said = words === undefined ? (parsed?.title ?? items.join("; ")) : await givenText(words);
-  const prompt = checkedPrompt(said);
-  if (wantsWorktree(prompt)) {
-    throw refused(
-      "no_worktree",
-      "worktrees are not there yet, and the task would run in your own checkout",
-      "to run it there, leave the worktree out of the prompt",
-    );
-  }
+  const prompt = checkedPrompt(given.prompt ?? parsed?.title ?? items.join("; "));
+  checkWorktree(wantsWorktree(prompt), null);
 
   const title = parsed?.title ?? cut(oneLine(prompt), 80);
   const ownPlan = source === null && items.length === 0;
   const asked = parsed?.items.map(({ text }) => text) ?? items.map(oneLine);
   const firstItems = ownPlan ? [cut(oneLine(prompt), 200)] : asked;
   return {
+    line: null,
     prompt,
+    model: given.model ?? null,
     id: id ?? null,
     ids: () => idCandidates(slug(title) ?? slug(prompt) ?? "task"),
     plan: source ?? formatPlan(title, firstItems),
-    content: { title, prompt, context: context ?? null, files, items: firstItems, ownPlan, folder },
+    content: {
+      title,
+      prompt,
+      context: given.context ?? null,
+      files: given.files,
+      items: firstItems,
+      ownPlan,
+      folder: given.folder,
+    },
   };
+}
+
+function checkWorktree(isWanted: boolean, line: number | null): void {
+  if (!isWanted) return;
+  throw refused(
+    "no_worktree",
+    `${line === null ? "" : `line ${line}: `}worktrees are not there yet, and the task would run in your own checkout`,
+    "to run it there, leave the worktree out",
+  );
 }
 
 function checkedPrompt(prompt: string): string {
   checkText(prompt, "prompt", 'dispatch run "what is to be done"');
-  const bytes = Buffer.byteLength(prompt);
-  if (bytes > longestPrompt) {
-    throw usageError(
-      `the prompt is ${bytes} bytes long, at most ${longestPrompt} are taken`,
-      "put it into a file and name that: --file PATH",
-    );
-  }
+  checkSize(prompt, "prompt", "put it into a file and name that: --file PATH");
   return prompt;
+}
+
+function checkSize(text: string, what: string, hint = "make several tasks of it"): void {
+  const bytes = Buffer.byteLength(text);
+  if (bytes <= longestPrompt) return;
+  throw usageError(`the ${what} is ${bytes} bytes long, at most ${longestPrompt} are taken`, hint);
 }
 
 async function readPlanSource(path: string): Promise<string> {
@@ -95,13 +149,7 @@ async function readPlanSource(path: string): Promise<string> {
       "--plan - reads it from stdin",
     );
   }
-  const bytes = Buffer.byteLength(source);
-  if (bytes > longestPrompt) {
-    throw usageError(
-      `the plan is ${bytes} bytes long, at most ${longestPrompt} are taken`,
-      "make several tasks of it",
-    );
-  }
+  checkSize(source, "plan");
   const { plan, problems } = parsePlan(source);
   const [problem] = problems.filter(({ line }) => line === 0);
   if (problem !== undefined || plan.items.length === 0)

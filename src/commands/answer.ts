@@ -4,10 +4,11 @@ import { DispatchError, notFound, refused, usageError } from "../core/error.ts";
 import { answerCommand } from "../core/next.ts";
 import { isOpen, type Question } from "../core/question.ts";
 import { derive, type Facts, isLive } from "../core/task.ts";
-import { cut, oneLine } from "../core/text.ts";
+import { quoted } from "../core/text.ts";
 import { checkText, givenText, json } from "../cli/arguments.ts";
 import { configured } from "../cli/configured.ts";
 import { currentProject, requireTask } from "../cli/project.ts";
+import { withWake } from "../cli/waking.ts";
 import { questionText } from "../render/human.ts";
 import { print, printJson } from "../render/write.ts";
 import { postAnswer, readAnswer } from "../store/mailbox.ts";
@@ -53,9 +54,12 @@ export default defineCommand({
 
     const follows = await whatFollows(project, task, question, config);
     const to = question?.number ?? null;
-    if (given.json) return printJson({ schema: 1, id, n: to, ...follows });
     const what = to === null ? "answered" : `answered question ${to}`;
-    print(`${what} of ${id}; ${followsText(id, follows)}`);
+    const said = `${what} of ${id}; ${followsText(id, follows)}`;
+    // Whoever was woken by the question is to be woken again.
+    const whole = follows.reader === "done" ? said : withWake(project, said);
+    if (given.json) printJson({ schema: 1, id, n: to, ...follows });
+    else print(whole);
   },
 });
 
@@ -178,6 +182,6 @@ const noteHint = (id: string) => `to tell it more: dispatch note ${id} "…"`;
 const alreadyAnswered = (id: string, number: string, first: string) =>
   refused(
     "already_answered",
-    `question ${number} of ${id} was answered: ${cut(oneLine(first))}`,
+    `question ${number} of ${id} was answered: ${quoted(first)}`,
     noteHint(id),
   );

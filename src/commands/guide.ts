@@ -3,14 +3,25 @@ import { notFound } from "../core/error.ts";
 import { didYouMean } from "../core/text.ts";
 import { json } from "../cli/arguments.ts";
 import { print, printJson } from "../render/write.ts";
+import batch from "../guide/batch.md" with { type: "text" };
 import config from "../guide/config.md" with { type: "text" };
 import failures from "../guide/failures.md" with { type: "text" };
 import files from "../guide/files.md" with { type: "text" };
+import hosts from "../guide/hosts.md" with { type: "text" };
 import plans from "../guide/plans.md" with { type: "text" };
 import questions from "../guide/questions.md" with { type: "text" };
 import workers from "../guide/workers.md" with { type: "text" };
 
-const topics: Record<string, string> = { plans, questions, failures, config, workers, files };
+const topics: Record<string, string> = {
+  plans,
+  batch,
+  questions,
+  failures,
+  config,
+  hosts,
+  workers,
+  files,
+};
 
 const args = {
   topic: {

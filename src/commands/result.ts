@@ -1,12 +1,13 @@
 import { defineCommand } from "citty";
 import { relative } from "node:path";
-import { printable } from "../core/text.ts";
+import { foreign } from "../core/text.ts";
 import { json } from "../cli/arguments.ts";
 import { currentProject, requireTask } from "../cli/project.ts";
 import { resultText } from "../render/human.ts";
 import { taskToJson } from "../render/json.ts";
 import { print, printJson } from "../render/write.ts";
 import { readText } from "../store/read.ts";
+import { changedDuring, outputOf } from "../supervise/left.ts";
 import { observe } from "../supervise/observe.ts";
 
 const args = { id: { type: "positional", required: true, description: "the task" }, json } as const;
@@ -22,15 +23,17 @@ export default defineCommand({
     const task = requireTask(project, given.id);
     const facts = observe(task);
     const output = readText(task.output, 1024 * 1024)?.text ?? null;
+    const changed = changedDuring(project, facts);
     if (given.json) {
       const final = facts.run?.report.text ?? null;
       return printJson({
         schema: 1,
-        ...taskToJson(facts, output === null ? null : task.output),
-        output_text: output === null ? null : printable(output),
-        final_text: final === null ? null : printable(final),
+        ...taskToJson(facts, outputOf(project, facts)),
+        changed: changed?.map(foreign) ?? null,
+        output_text: output === null ? null : foreign(output),
+        final_text: final === null ? null : foreign(final),
       });
     }
-    print(resultText(facts, output, relative(project.root, task.output)));
+    print(resultText(facts, output, relative(project.root, task.output), changed));
   },
 });

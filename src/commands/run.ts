@@ -1,21 +1,22 @@
 import { defineCommand } from "citty";
 import type { Config } from "../core/config.ts";
-import { refused } from "../core/error.ts";
+import { DispatchError, refused, usageError } from "../core/error.ts";
 import type { Route } from "../core/route.ts";
 import type { Asked } from "../core/task.ts";
 import { json, valuesOf } from "../cli/arguments.ts";
 import { configured } from "../cli/configured.ts";
 import { follow } from "../cli/follow.ts";
 import { currentProject, folderInProject } from "../cli/project.ts";
-import { readRequest } from "../cli/request.ts";
-import { dispatchedText, dryRunText } from "../render/human.ts";
+import { readRequests, type TaskRequest } from "../cli/request.ts";
+import { withWake } from "../cli/waking.ts";
+import { dispatchedText, dryRunText, type Started } from "../render/human.ts";
 import { print, printJson } from "../render/write.ts";
-import { type ProjectPaths, type TaskPaths, runPaths, taskPaths } from "../store/paths.ts";
+import { type ProjectPaths, runPaths, taskPaths } from "../store/paths.ts";
 import { taskExists } from "../store/tasks.ts";
 import { dispatchDepth } from "../supervise/command.ts";
-import { prepare } from "../supervise/launch.ts";
+import { prepare, type Prepared } from "../supervise/launch.ts";
 import { findRoute } from "../supervise/routing.ts";
-import { startTask } from "../supervise/start.ts";
+import { idTaken, type NewTask, startTasks } from "../supervise/start.ts";
 import { hostSession } from "../unix/host.ts";
 import { askPerson, isInteractive } from "../unix/terminal.ts";
 
@@ -23,7 +24,8 @@ const args = {
   prompt: {
     type: "positional",
     required: false,
-    description: "the task, in quotes; - reads it from stdin",
+    description:
+      "the task, in quotes, or several as Markdown (dispatch guide batch); - reads it from stdin",
   },
   model: {
     type: "string",
@@ -63,36 +65,101 @@ export default defineCommand({
   async run({ args: given, rawArgs }) {
     const config = await configuredForDispatch();
     const project = currentProject();
-    const request = await readRequest({
+    const requests = await readRequests({
       ...given,
       items: valuesOf(args, rawArgs, "item"),
       files: valuesOf(args, rawArgs, "file"),
       folder: folderInProject(project),
     });
-    const model = given.model ?? null;
-    const named = await findRoute({ prompt: request.prompt, model }, config);
-    const route = await confirmed(named, config);
-    const asked: Asked = {
-      ...request.content,
-      model: route.alias ?? route.model,
-      alias: route.alias,
-      answerTimeoutMs: route.answerTimeoutMs,
-      host: hostSession(process.env),
-      created: new Date().toISOString(),
-    };
-    // A command that cannot be built (no such CLI) must leave nothing behind.
-    const id = request.id ?? request.ids().find((each) => !taskExists(project, each))!;
-    const { command, prompt } = preview(project, taskPaths(project, id), asked, route);
-    if (given["dry-run"]) return print(dryRunText(id, route, command, prompt));
+    if (given.follow && requests.length > 1)
+      throw usageError(
+        "--follow goes with one task",
+        "dispatch wait --all, or: dispatch status -w",
+      );
 
-    const ids = request.id === null ? request.ids() : [request.id];
-    const task = await startTask(project, ids, request.plan, asked, route);
-    const { alias, backend, why } = route;
-    if (given.json)
-      printJson({ schema: 1, id: task.id, run: 1, model: route.model, backend, alias, why });
-    else print(dispatchedText(task.id, asked, route));
-    if (given.follow) await follow(project, task);
+    const planned: Planned[] = [];
+    // An id that was asked for is not given to a task that would take any.
+    const wanted = requests.flatMap(({ id }) => id ?? []);
+    for (const request of requests) {
+      const taken = [...wanted, ...planned.map(({ id }) => id)];
+      planned.push(await atLine(request.line, () => planTask(project, config, request, taken)));
+    }
+    if (given["dry-run"]) {
+      return print(
+        planned
+          .map(({ id, route, preview }) => dryRunText(id, route, preview.command, preview.prompt))
+          .join("\n\n"),
+      );
+    }
+
+    const tasks = await startTasks(project, planned);
+    const started = planned.map(({ asked, route }, index) => ({
+      id: tasks[index]!.id,
+      asked,
+      route,
+    }));
+    const text = withWake(project, dispatchedText(started, hostSession(process.env) === null));
+    if (!given.json) print(text);
+    else if (requests[0]!.line === null) printJson({ schema: 1, ...startedJson(started[0]!) });
+    else printJson({ schema: 1, tasks: started.map(startedJson) });
+    if (given.follow) await follow(project, tasks[0]!);
   },
+});
+
+interface Planned extends NewTask {
+  id: string;
+  preview: Prepared;
+}
+
+/** All that can be refused is found out here, with nothing touched: the model, the id, the CLI. */
+async function planTask(
+  project: ProjectPaths,
+  config: Config,
+  request: TaskRequest,
+  taken: readonly string[],
+): Promise<Planned> {
+  const named = await findRoute(request, config);
+  const route = await confirmed(named, config);
+  const asked: Asked = {
+    ...request.content,
+    model: route.alias ?? route.model,
+    alias: route.alias,
+    answerTimeoutMs: route.answerTimeoutMs,
+    host: hostSession(process.env),
+    created: new Date().toISOString(),
+  };
+  if (request.id !== null && taskExists(project, request.id)) throw idTaken(request.id);
+  const free = (id: string) => !taken.includes(id) && !taskExists(project, id);
+  const id = request.id ?? request.ids().find(free)!;
+  const mark = {
+    token: "RANDOM",
+    tmp: "TMPDIR",
+    promptPath: runPaths(taskPaths(project, id), 1).prompt,
+  };
+  const preview = prepare(project, taskPaths(project, id), asked, route, { kind: "fresh" }, mark);
+  // Somebody else may take the id meanwhile: then the next that is free.
+  const ids = request.id === null ? request.ids().filter(free) : [request.id];
+  return { id, ids, plan: request.plan, asked, route, preview };
+}
+
+/** Says of an error in a batch which line's task it is about. */
+async function atLine<T>(line: number | null, body: () => Promise<T>): Promise<T> {
+  try {
+    return await body();
+  } catch (error) {
+    if (line === null || !(error instanceof DispatchError)) throw error;
+    const { kind, code, message, hint } = error;
+    throw new DispatchError(kind, code, `nothing was started\nline ${line}: ${message}`, hint);
+  }
+}
+
+const startedJson = ({ id, route: { model, backend, alias, why } }: Started) => ({
+  id,
+  run: 1,
+  model,
+  backend,
+  alias,
+  why,
 });
 
 async function configuredForDispatch(): Promise<Config> {
@@ -123,10 +190,4 @@ async function confirmed(route: Route, config: Config): Promise<Route> {
       "name a model: dispatch run --model NAME …",
     );
   return findRoute({ prompt: "", model: said }, config);
-}
-
-/** What would be run, with nothing touched; throws where the command cannot be built. */
-function preview(project: ProjectPaths, task: TaskPaths, asked: Asked, route: Route) {
-  const mark = { token: "RANDOM", tmp: "TMPDIR", promptPath: runPaths(task, 1).prompt };
-  return prepare(project, task, asked, route, { kind: "fresh" }, mark);
 }

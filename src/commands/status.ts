@@ -7,6 +7,7 @@ import { taskToJson } from "../render/json.ts";
 import { statusText } from "../render/human.ts";
 import { print, printJson } from "../render/write.ts";
 import { taskPaths, type ProjectPaths } from "../store/paths.ts";
+import { outputOf } from "../supervise/left.ts";
 import { keepNotes } from "../supervise/notes.ts";
 import { looks } from "../supervise/changes.ts";
 import { observeAll } from "../supervise/observe.ts";
@@ -54,8 +55,6 @@ export default defineCommand({
 });
 
 function statusToJson(project: ProjectPaths, all: readonly Facts[]): StatusJson {
-  const tasks = all.map((facts) =>
-    taskToJson(facts, facts.hasOutput ? taskPaths(project, facts.id).output : null),
-  );
+  const tasks = all.map((facts) => taskToJson(facts, outputOf(project, facts)));
   return { schema: 1, project: project.root, tasks };
 }

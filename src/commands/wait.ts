@@ -2,20 +2,15 @@ import { defineCommand } from "citty";
 import { parseDuration } from "../core/duration.ts";
 import { DispatchError, usageError } from "../core/error.ts";
 import { type Event, eventsOf } from "../core/event.ts";
-import { derive, type Facts, isLive } from "../core/task.ts";
+import { derive, isLive } from "../core/task.ts";
 import { json } from "../cli/arguments.ts";
 import { currentProject, requireTasks } from "../cli/project.ts";
-import { tellNew } from "../cli/telling.ts";
-import { eventText } from "../render/human.ts";
+import { leftBy, newsText } from "../cli/news.ts";
+import { mostAtOnce, ownTasks, tellNew } from "../cli/telling.ts";
 import { eventToJson } from "../render/json.ts";
 import { print, printJson, talk } from "../render/write.ts";
-import { taskPaths } from "../store/paths.ts";
 import { ensureProject } from "../store/tasks.ts";
 import { looks } from "../supervise/changes.ts";
-import { hostSession } from "../unix/host.ts";
-
-/** An agent reads all of it: more waits for the next call. */
-const mostAtOnce = 20;
 
 const args = {
   ids: { type: "positional", required: false, valueHint: "ID…", description: "these tasks only" },
@@ -42,19 +37,15 @@ export default defineCommand({
     const ids = requireTasks(project, given._);
     ensureProject(project);
 
-    const host = hostSession(process.env);
-    const mine = (facts: Facts) =>
-      ids !== null || host === null || facts.asked === null || facts.asked.host === host;
-    const tell = (event: Event) => {
-      const output = event.facts.hasOutput ? taskPaths(project, event.facts.id).output : null;
-      if (given.json) printJson(eventToJson(event, output));
-      else print(eventText(event));
+    const tell = (events: readonly Event[]) => {
+      if (!given.json) return print(newsText(project, events));
+      for (const event of events) printJson(eventToJson(event, leftBy(project, event)));
     };
 
     const until = Number.isFinite(timeoutMs) ? AbortSignal.timeout(timeoutMs) : undefined;
     const most = given.all ? Infinity : mostAtOnce;
     for await (const all of looks(project, ids, until)) {
-      const watched = all.filter(mine);
+      const watched = ids === null ? ownTasks(project, all) : all;
       const news = tellNew(project, watched.flatMap(eventsOf), most, tell);
       if (news === null) continue;
       const isOver = !watched.some((facts) => isLive(derive(facts)));

@@ -85,6 +85,8 @@ export const eventJson = v.variant("event", [
     reason: v.nullable(v.string()),
     progress: v.object({ done: v.number(), total: v.number() }),
     output: v.nullable(v.string()),
+    /** Null where git cannot tell. */
+    changed: v.nullable(v.array(v.string())),
     next: v.nullable(v.string()),
   }),
 ]);

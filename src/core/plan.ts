@@ -44,20 +44,12 @@ const fenceLine = /^\s*(`{3,}|~{3,})/;
 const headingStart = /^ {0,3}#{1,6}\s/;
 
 export function parsePlan(text: string): { plan: Plan; problems: PlanProblem[] } {
-  return parseLines(text.replace(/^\ufeff/, "").split("\n"), text.includes("\0"), Infinity);
-}
-
-/** @param fencesUntil the line from which on fences count as text, since one there is never closed */
-function parseLines(
-  lines: readonly string[],
-  isBinary: boolean,
-  fencesUntil: number,
-): { plan: Plan; problems: PlanProblem[] } {
+  const lines = text.replace(/^\ufeff/, "").split(/\r?\n/);
   const plan: Plan = { title: null, items: [] };
   const problems: PlanProblem[] = [];
-  if (isBinary) problems.push({ line: 0, message: "is binary, not Markdown" });
+  if (text.includes("\0")) problems.push({ line: 0, message: "is binary, not Markdown" });
 
-  let fence: { mark: string; line: number } | null = null;
+  const isFenced = fencedLines(lines);
   let current: Item | null = null;
   let noteLines: string[] = [];
   const closeItem = () => {
@@ -66,18 +58,8 @@ function parseLines(
     noteLines = [];
   };
 
-  for (const [index, raw] of lines.entries()) {
-    const line = raw.replace(/\r$/, "");
-    const mark = index < fencesUntil ? fenceLine.exec(line)?.[1] : undefined;
-    if (fence !== null) {
-      // What closes a fence says nothing else.
-      if (mark?.startsWith(fence.mark) && line.trim() === mark) fence = null;
-      continue;
-    }
-    if (mark !== undefined) {
-      fence = { mark, line: index };
-      continue;
-    }
+  for (const [index, line] of lines.entries()) {
+    if (isFenced[index]) continue;
     const item = itemLine.exec(line);
     if (item) {
       closeItem();
@@ -105,12 +87,35 @@ function parseLines(
     }
   }
   closeItem();
-  // Items must not vanish behind a fence that a worker forgot to close.
-  if (fence !== null) return parseLines(lines, isBinary, fence.line);
   if (plan.items.length === 0) {
     problems.push({ line: 0, message: "has no items; expected lines like '- [ ] a step'" });
   }
   return { plan, problems };
+}
+
+/**
+ * For each line, whether it belongs to a fenced block. A fence that is never
+ * closed is none, and neither is any below it: items must not vanish behind a
+ * fence that a worker forgot to close.
+ */
+export function fencedLines(lines: readonly string[]): boolean[] {
+  const isFenced = lines.map(() => false);
+  for (let at = 0; at < lines.length; at++) {
+    const mark = fenceLine.exec(lines[at]!)?.[1];
+    if (mark === undefined) continue;
+    let end = at + 1;
+    while (end < lines.length && !closesFence(lines[end]!, mark)) end++;
+    if (end === lines.length) break;
+    isFenced.fill(true, at, end + 1);
+    at = end;
+  }
+  return isFenced;
+}
+
+/** At least as long as what opened it, with nothing else on its line. */
+function closesFence(line: string, opening: string): boolean {
+  const mark = fenceLine.exec(line)?.[1];
+  return mark !== undefined && mark.startsWith(opening) && line.trim() === mark;
 }
 
 /** Without its hashes, those that close it included. By hand: a pattern would be slow on hostile lines. */

@@ -83,7 +83,8 @@ export type State =
   | { kind: "stopping" }
   | { kind: "stopped" }
   | { kind: "done" }
-  | { kind: "blocked"; reason: string }
+  /** `said` is the worker's own explanation, where it left one. */
+  | { kind: "blocked"; reason: string; said: string | null }
   | { kind: "failed"; cause: Cause; evidence: string }
   | { kind: "incomplete"; reason: string }
   | { kind: "lost"; reason: string };
@@ -116,7 +117,7 @@ export function derive(facts: Facts): State {
     // Another program's task: only its files speak.
     if (allDone) return { kind: "done" };
     if (open.length > 0) return { kind: "waiting" };
-    if (blockedItem) return { kind: "blocked", reason: blockedItem.note ?? blockedItem.text };
+    if (blockedItem) return itemBlocked(blockedItem);
     if (failedItem) return itemFailed(failedItem);
     return { kind: "queued", reason: "its worker was not started by dispatch" };
   }
@@ -133,9 +134,13 @@ export function derive(facts: Facts): State {
 
   if (open.length > 0) {
     const numbers = open.map((question) => question.number).join(", ");
-    return { kind: "blocked", reason: `the worker ended with question ${numbers} open` };
+    return {
+      kind: "blocked",
+      reason: `the worker ended with question ${numbers} open`,
+      said: null,
+    };
   }
-  if (blockedItem) return { kind: "blocked", reason: blockedItem.note ?? blockedItem.text };
+  if (blockedItem) return itemBlocked(blockedItem);
   if (failedItem) return itemFailed(failedItem);
   if (exit === null) {
     return {
@@ -155,13 +160,21 @@ export function derive(facts: Facts): State {
   }
   if (exit !== 0) return { kind: "failed", ...exitFailure(exit, report.text) };
   const unread = facts.questions.find(isUndelivered);
-  if (unread)
-    return { kind: "blocked", reason: `the worker ended before it read answer ${unread.number}` };
+  if (unread) {
+    const reason = `the worker ended before it read answer ${unread.number}`;
+    return { kind: "blocked", reason, said: null };
+  }
   return {
     kind: "incomplete",
     reason: `the worker ended with ${total - done} of ${total} items open`,
   };
 }
+
+const itemBlocked = ({ text, note }: { text: string; note: string | null }): State => ({
+  kind: "blocked",
+  reason: "an item is blocked",
+  said: note ?? text,
+});
 
 function itemFailed(item: { text: string; note: string | null }): State {
   return {

@@ -1,6 +1,6 @@
 /**
- * Text that somebody else wrote, made fit to show: control characters taken
- * out, long texts cut, words compared.
+ * Text that somebody else wrote, made fit to show: control characters and tags
+ * taken out, long texts cut, words compared.
  */
 
 /** How much of a worker's text is shown where nobody asked for all of it. */
@@ -24,6 +24,23 @@ export function printable(text: string): string {
 /** Safe, and on one line. */
 export function oneLine(text: string): string {
   return collapsed(printable(text));
+}
+
+/**
+ * What a worker wrote, as it may reach a host: printable, and without anything
+ * that reads as a tag, in which a host's own voice and its user's are written
+ * (`<system-reminder>`). A bracket before anything but a tag stays.
+ */
+export function foreign(text: string): string {
+  return printable(text).replace(/[<\uff1c](?=[/!?|]?[\p{L}_|])/gu, "\u2039");
+}
+
+/** The same, on one line. */
+export const foreignLine = (text: string) => collapsed(foreign(text));
+
+/** A worker's words as such: on one line, in quotes that they cannot close. */
+export function quoted(text: string, limit: number = shownCharacters): string {
+  return `"${cut(foreignLine(text).replaceAll('"', "'"), limit)}"`;
 }
 
 /** Cut at `limit` characters (never inside a surrogate pair), with an ellipsis. */

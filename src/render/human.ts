@@ -5,7 +5,7 @@
 
 import { formatDuration } from "../core/duration.ts";
 import type { Event } from "../core/event.ts";
-import { nextCommand } from "../core/next.ts";
+import { answerCommand, nextCommand } from "../core/next.ts";
 import { type Item, progress } from "../core/plan.ts";
 import { isOpen, type Question } from "../core/question.ts";
 import type { Route } from "../core/route.ts";
@@ -21,9 +21,13 @@ import {
   shownPlan,
   type State,
 } from "../core/task.ts";
-import { cut, oneLine, printable, shellQuoted } from "../core/text.ts";
+import { cut, foreign, foreignLine, quoted, shellQuoted } from "../core/text.ts";
 
 const itemLength = 120;
+/** A host is woken with it. */
+const questionLength = 400;
+/** Where somebody asked for all of it. */
+const wholeLength = 100_000;
 
 type Colour = "red" | "green" | "yellow" | "cyan" | "dim" | "bold";
 const codes: Record<Colour, [number, number]> = {
@@ -44,7 +48,7 @@ export function paint(colour: Colour, text: string): string {
 
 export function modelName(facts: Facts): string {
   const { asked, run } = facts;
-  return oneLine(asked?.alias ?? run?.record?.model ?? asked?.model ?? "unknown model");
+  return foreignLine(asked?.alias ?? run?.record?.model ?? asked?.model ?? "unknown model");
 }
 
 const title = (facts: Facts) => `${paint("bold", facts.id)} (${modelName(facts)})`;
@@ -60,15 +64,37 @@ function firstOf<T>(
   return shown;
 }
 
-/** One line for a task that was handed over: its id, who does it, and the plan that was asked for. */
-export function dispatchedText(id: string, asked: Asked, route: Route): string {
-  const items = firstOf(
-    asked.items,
-    10,
-    (item, index) => `${index + 1}) ${cut(oneLine(item), 60)}`,
-  );
-  return `dispatched ${id} using ${routeText(route)}.${asked.ownPlan ? "" : ` Plan: ${items.join(" ")}`}`;
+export interface Started {
+  id: string;
+  asked: Asked;
+  route: Route;
 }
+
+/** One line for all that was handed over; a person is shown the plan, an agent has just written it. */
+export function dispatchedText(started: readonly Started[], isPerson: boolean): string {
+  const [first, ...others] = started;
+  const isShown = isPerson && others.length === 0 && first?.asked.ownPlan === false;
+  const items = isShown ? firstOf(first.asked.items, 10, numbered) : [];
+  const plan = isShown ? `. Plan: ${items.join(" ")}` : "";
+  const parts = started.map(({ id, route }) => `${id} using ${routeText(route)}`);
+  return `dispatched ${parts.join(", ")}${plan}`;
+}
+
+/** What a host has to do to hear of its tasks; null where that needs nothing. */
+export function wakeText(wake: string | null): string | null {
+  switch (wake) {
+    case "background":
+      return "then, in the background: dispatch wait";
+    case "foreground":
+      return "then: dispatch wait";
+    case "look":
+      return "then, now and again: dispatch status";
+    default:
+      return null;
+  }
+}
+
+const numbered = (item: string, index: number) => `${index + 1}) ${cut(foreignLine(item), 60)}`;
 
 function routeText({ model, alias, why, isNew }: Route): string {
   const name = alias === null ? model : `${alias} (${model})`;
@@ -123,9 +149,13 @@ function taskText(facts: Facts, inFull: boolean, nowMs: number): string {
   // A task that is done needs no answer any more.
   const open = state.kind === "done" ? [] : facts.questions.filter(isOpen);
   lines.push(
-    ...firstOf(open, 10, (question) => `  question ${question.number}: ${questionText(question)}`),
+    ...firstOf(open, 10, (question) => {
+      const text = questionText(question, inFull ? wholeLength : questionLength);
+      return `  question ${question.number}: ${text}`;
+    }),
   );
-  const detail = stateDetail(state);
+  // A blocked item has been shown with what the worker says of it.
+  const detail = state.kind === "blocked" && state.said !== null ? null : stateDetail(state);
   if (detail !== null) lines.push(`  ${detail}`);
   const next = nextCommand(facts, state);
   if (next !== null) lines.push(`  next: ${next}`);
@@ -169,15 +199,17 @@ function headline(state: State, done: number, total: number): string {
   }
 }
 
+/** Why, in our words, or in the worker's and then in quotes. */
 function stateDetail(state: State): string | null {
   switch (state.kind) {
     case "failed":
-      return cut(oneLine(state.evidence));
-    case "queued":
+      return quoted(state.evidence);
     case "blocked":
+      return state.said === null ? state.reason : quoted(state.said);
+    case "queued":
     case "incomplete":
     case "lost":
-      return cut(oneLine(state.reason));
+      return state.reason;
     default:
       return null;
   }
@@ -186,32 +218,59 @@ function stateDetail(state: State): string | null {
 const itemMarks = { x: "✓", "?": "?", "!": "!", " ": "○" } as const;
 
 export function itemText(item: Item, isCurrent: boolean): string {
-  const text = cut(oneLine(item.text), itemLength);
+  const text = cut(foreignLine(item.text), itemLength);
   if (isCurrent) return `  ⋯ ${text} (in progress)`;
-  const note = item.note !== null && item.marker !== "x" ? `: ${cut(oneLine(item.note))}` : "";
+  const note = item.note !== null && item.marker !== "x" ? `: ${cut(foreignLine(item.note))}` : "";
   return `  ${itemMarks[item.marker]} ${text}${note}`;
 }
 
-export function questionText(question: Question): string {
-  const parts = [cut(oneLine(question.text))];
-  if (question.options.length > 0) parts.push(`[${question.options.map(oneLine).join(" | ")}]`);
-  if (question.default !== null) parts.push(`(default: ${oneLine(question.default)})`);
-  return cut(parts.join(" "));
+/** A question's own words, with its choices, as a worker wrote them. */
+export function questionText(question: Question, limit: number = questionLength): string {
+  const parts = [question.text];
+  if (question.options.length > 0) parts.push(`[${question.options.join(" | ")}]`);
+  if (question.default !== null) parts.push(`(default: ${question.default})`);
+  return quoted(parts.join(" "), limit);
 }
 
-/** What `wait` prints: two lines an event, what happened and the next command. */
-export function eventText(event: Event): string {
+/** What an outcome tells besides; the path as the reader sees it. */
+export interface Left {
+  output: string | null;
+  /** Files that changed while it ran; null where nobody can tell. */
+  changed: readonly string[] | null;
+}
+
+/** What a host is told: what happened, in a line or two, and the next command. */
+export function eventText(event: Event, left: Left): string {
   const { facts } = event;
-  if (event.kind === "question") {
-    return `question ${event.question.number} from ${facts.id}: ${questionText(event.question)}\nanswer: dispatch answer ${facts.id} ${event.question.number} "…"`;
-  }
-  return outcomeText(facts, event.state);
+  if (event.kind === "outcome") return outcomeText(facts, event.state, left);
+  const { number } = event.question;
+  const text = questionText(event.question);
+  const rest = text.endsWith('…"') ? ` (whole: dispatch status ${facts.id})` : "";
+  return `question ${number} from ${facts.id}'s worker: ${text}${rest}\nonce the user has answered: ${answerCommand(facts.id, number)}`;
 }
 
-export function outcomeText(facts: Facts, state: State): string {
-  const next = nextCommand(facts, state);
-  const first = outcomeLine(facts, state);
-  return next === null ? first : `${first}\nnext: ${next}`;
+/** Two lines: what came of it; where its output is, what changed, what is next. */
+export function outcomeText(facts: Facts, state: State, left: Left): string {
+  // Where the output is, is all that is left to say of a task that is done.
+  const isToldAll = state.kind === "done" && left.output !== null;
+  const second = afterwards(left, isToldAll ? null : nextCommand(facts, state));
+  return [outcomeLine(facts, state), ...second].join("\n");
+}
+
+/** A line, or none. */
+function afterwards({ output, changed }: Left, next: string | null): string[] {
+  const parts = [
+    ...(output === null ? [] : [`output: ${output}`]),
+    ...(changed === null ? [] : [`changed meanwhile: ${changedText(changed)}`]),
+    ...(next === null ? [] : [`next: ${next}`]),
+  ];
+  return parts.length === 0 ? [] : [parts.join("; ")];
+}
+
+function changedText(changed: readonly string[]): string {
+  if (changed.length === 0) return "nothing";
+  const shown = changed.slice(0, 5).map((path) => cut(foreignLine(path), 60));
+  return `${shown.join(", ")}${changed.length > 5 ? ` and ${changed.length - 5} more` : ""}`;
 }
 
 function outcomeLine(facts: Facts, state: State): string {
@@ -221,12 +280,13 @@ function outcomeLine(facts: Facts, state: State): string {
   const figures = [
     `${done}/${total} items`,
     ...(ms === null ? [] : [formatDuration(ms)]),
-    ...(spent !== null && spent.input + spent.output > 0 ? [tokensText(spent)] : []),
+    ...(spent !== null && spent.input + spent.output > 0
+      ? [`${count(spent.input + spent.output)} tokens`]
+      : []),
   ].join(", ");
   const kind = state.kind === "failed" ? `failed (${state.cause})` : state.kind;
-  const detail =
-    stateDetail(state) ??
-    (facts.run?.report.text ? cut(oneLine(facts.run.report.text), 200) : null);
+  const words = facts.run?.report.text;
+  const detail = stateDetail(state) ?? (words ? quoted(words, 200) : null);
   return `${facts.id} ${kind}: ${figures}${detail === null ? "" : ` — ${detail}`}`;
 }
 
@@ -241,27 +301,34 @@ function count(value: number): string {
 }
 
 /** Outcome, figures, then what the worker left; `output` is the text of output.md. */
-export function resultText(facts: Facts, output: string | null, outputPath: string): string {
+export function resultText(
+  facts: Facts,
+  output: string | null,
+  outputPath: string,
+  changed: readonly string[] | null,
+): string {
   const state = derive(facts);
   // "next: dispatch result" is where the reader is already.
-  const lines = [state.kind === "done" ? outcomeLine(facts, state) : outcomeText(facts, state)];
+  const next = state.kind === "done" ? null : nextCommand(facts, state);
+  const lines = [outcomeLine(facts, state), ...afterwards({ output: null, changed }, next)];
   const report = facts.run?.report;
   const reported = [
-    ...(report?.model ? [`model ${oneLine(report.model)}`] : []),
-    ...(report?.session ? [`session ${oneLine(report.session)}`] : []),
+    ...(report?.model ? [`model ${foreignLine(report.model)}`] : []),
+    ...(report?.session ? [`session ${foreignLine(report.session)}`] : []),
     ...(report?.costUsd === null || report?.costUsd === undefined
       ? []
       : [`$${report.costUsd.toFixed(4)}`]),
+    ...(report?.tokens ? [tokensText(report.tokens)] : []),
   ];
   if (reported.length > 0) lines.push(`reported: ${reported.join(", ")}`);
   lines.push(...firstOf(shownPlan(facts).items, 40, (item) => itemText(item, false)));
-  if (output !== null) lines.push("", printable(output).trimEnd());
+  if (output !== null) lines.push("", "what the worker wrote:", foreign(output).trimEnd());
   else lines.push(`no ${outputPath}`, ...finalWords(report));
   return lines.join("\n");
 }
 
 function finalWords(report: Report | undefined): string[] {
-  return report?.text ? ["", printable(report.text).trimEnd()] : [];
+  return report?.text ? ["", "what the worker said last:", foreign(report.text).trimEnd()] : [];
 }
 
 /** One event of a worker's log, or null for what is not worth a line. */
@@ -270,25 +337,25 @@ export function logText(event: StreamEvent): string | null {
     case "session":
       return paint(
         "dim",
-        oneLine(`session ${event.id}${event.model === null ? "" : ` (${event.model})`}`),
+        foreignLine(`session ${event.id}${event.model === null ? "" : ` (${event.model})`}`),
       );
     case "said":
     case "piece":
-      return printable(event.text).trimEnd();
+      return foreign(event.text).trimEnd();
     case "tool":
-      return paint("cyan", `→ ${cut(oneLine(event.text))}`);
+      return paint("cyan", `→ ${cut(foreignLine(event.text))}`);
     case "output": {
-      const lines = printable(event.text).trimEnd().split("\n");
+      const lines = foreign(event.text).trimEnd().split("\n");
       const shown = lines.slice(0, 5).map((line) => `  ${cut(line, 200)}`);
       if (lines.length > 5) shown.push(`  … ${lines.length - 5} more lines`);
       return paint("dim", shown.join("\n"));
     }
     case "retry":
-      return paint("yellow", oneLine(event.text));
+      return paint("yellow", foreignLine(event.text));
     case "error":
-      return paint("red", `error: ${cut(oneLine(event.text))}`);
+      return paint("red", `error: ${cut(foreignLine(event.text))}`);
     case "result":
-      return event.ok ? null : paint("red", `failed: ${cut(oneLine(event.text))}`);
+      return event.ok ? null : paint("red", `failed: ${cut(foreignLine(event.text))}`);
     case "usage":
       return null;
   }

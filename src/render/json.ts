@@ -8,11 +8,12 @@ import { progress } from "../core/plan.ts";
 import type { Question } from "../core/question.ts";
 import type { StreamEvent } from "../core/stream.ts";
 import { derive, type Facts, shownPlan, type State } from "../core/task.ts";
-import { oneLine, printable } from "../core/text.ts";
+import { foreign, foreignLine } from "../core/text.ts";
+import type { Left } from "./human.ts";
 
 const iso = (ms: number | null | undefined) =>
   ms === null || ms === undefined ? null : new Date(ms).toISOString();
-const safe = (text: string | null) => (text === null ? null : printable(text));
+const safe = (text: string | null) => (text === null ? null : foreign(text));
 
 /** @param outputPath where the task's output is, or null when it left none */
 export function taskToJson(facts: Facts, outputPath: string | null): TaskJson {
@@ -21,7 +22,7 @@ export function taskToJson(facts: Facts, outputPath: string | null): TaskJson {
   const { run, asked } = facts;
   return {
     id: facts.id,
-    title: oneLine(asked?.title ?? plan.title ?? facts.id),
+    title: foreignLine(asked?.title ?? plan.title ?? facts.id),
     state: state.kind,
     ...why(state),
     model: safe(run?.record?.model ?? asked?.model ?? null),
@@ -31,7 +32,7 @@ export function taskToJson(facts: Facts, outputPath: string | null): TaskJson {
     session: safe(run?.report.session ?? run?.record?.session ?? null),
     items: plan.items.map(({ marker, text, note }) => ({
       marker,
-      text: printable(text),
+      text: foreign(text),
       note: safe(note),
     })),
     progress: progress(plan),
@@ -49,8 +50,8 @@ export function taskToJson(facts: Facts, outputPath: string | null): TaskJson {
 function questionToJson(question: Question): TaskJson["questions"][number] {
   return {
     n: question.number,
-    text: printable(question.text),
-    options: question.options.map(printable),
+    text: foreign(question.text),
+    options: question.options.map(foreign),
     default: safe(question.default),
     asked: new Date(question.askedMs).toISOString(),
     answered: question.answer !== null,
@@ -65,11 +66,12 @@ function why(state: State): {
 } {
   const none = { cause: null, evidence: null, reason: null };
   if (state.kind === "failed")
-    return { ...none, cause: state.cause, evidence: printable(state.evidence) };
-  return "reason" in state ? { ...none, reason: printable(state.reason) } : none;
+    return { ...none, cause: state.cause, evidence: foreign(state.evidence) };
+  if (state.kind === "blocked") return { ...none, reason: foreign(state.said ?? state.reason) };
+  return "reason" in state ? { ...none, reason: foreign(state.reason) } : none;
 }
 
-export function eventToJson(event: Event, outputPath: string | null): EventJson {
+export function eventToJson(event: Event, left: Left): EventJson {
   const { id } = event.facts;
   if (event.kind === "outcome") {
     return {
@@ -79,7 +81,8 @@ export function eventToJson(event: Event, outputPath: string | null): EventJson 
       state: event.state.kind,
       ...why(event.state),
       progress: progress(shownPlan(event.facts)),
-      output: outputPath,
+      output: left.output,
+      changed: left.changed?.map(foreign) ?? null,
       next: nextCommand(event.facts, event.state),
     };
   }
@@ -100,7 +103,7 @@ export function eventToJson(event: Event, outputPath: string | null): EventJson 
 export function logToJson(event: StreamEvent): object {
   const entries = Object.entries(event).map(([key, value]) => [
     key,
-    typeof value === "string" ? printable(value) : value,
+    typeof value === "string" ? foreign(value) : value,
   ]);
   return { schema: 1, ...Object.fromEntries(entries) };
 }

@@ -21,6 +21,7 @@ import {
 } from "../store/paths.ts";
 import { createRun, writeExit } from "../store/runs.ts";
 import { stage } from "../store/tasks.ts";
+import { isInSandbox } from "../unix/codex-host.ts";
 import { openLocked } from "../unix/lock.ts";
 import { buildCommand, type Command } from "./command.ts";
 import { type Launcher, localLauncher } from "./launcher.ts";
@@ -84,10 +85,17 @@ export async function launch(
   launcher: Launcher = localLauncher,
 ): Promise<void> {
   checkCwd(project.root);
+  if (isInSandbox(process.env)) {
+    throw refused(
+      "sandboxed",
+      "codex's sandbox would end the worker together with this command",
+      "codex runs only a plain command outside of it, no heredoc or pipe: dispatch run '…', with all of the text in single quotes; a rule that allows it: dispatch skill install",
+    );
+  }
   const run = runPaths(task, number);
   const token = crypto.randomUUID().replaceAll("-", "");
-  const tmp = mkdtempSync(tmpPrefix(task));
   const staged = stage(project);
+  const tmp = mkdtempSync(tmpPrefix(task));
   let logFd: number | null = null;
   let isTaken = false;
   try {

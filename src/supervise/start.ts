@@ -1,38 +1,54 @@
-/** A new task with its first worker: both, or neither. */
+/** New tasks with their first workers: all of them, or none. */
 
-import { rmSync } from "node:fs";
 import { refused } from "../core/error.ts";
 import type { Route } from "../core/route.ts";
 import type { Asked } from "../core/task.ts";
-import type { ProjectPaths, TaskPaths } from "../store/paths.ts";
-import { latestRun } from "../store/runs.ts";
+import { rmSync } from "node:fs";
+import { isTmpOf, type ProjectPaths, runPaths, type TaskPaths } from "../store/paths.ts";
+import { readRecord, runNumbers } from "../store/runs.ts";
 import { createTask, ensureProject, taskExists } from "../store/tasks.ts";
 import { launch } from "./launch.ts";
 import { rememberModel } from "./routing.ts";
+import { stopRuns } from "./stop.ts";
 
-/**
- * Takes the first of `ids` that is free and starts a worker on it.
- *
- * @param plan the first text of plan.md
- */
-export async function startTask(
+const takeBackMs = 1_000;
+
+export interface NewTask {
+  /** The ids to try, best first. */
+  ids: Iterable<string>;
+  /** The first text of plan.md. */
+  plan: string;
+  asked: Asked;
+  route: Route;
+}
+
+/** Takes an id for each of them, then starts their workers; where one cannot be started, none is left. */
+export async function startTasks(
   project: ProjectPaths,
-  ids: Iterable<string>,
-  plan: string,
-  asked: Asked,
-  route: Route,
-): Promise<TaskPaths> {
+  wanted: readonly NewTask[],
+): Promise<TaskPaths[]> {
   ensureProject(project);
-  const task = takeTask(project, ids, plan, asked);
+  const tasks: TaskPaths[] = [];
   try {
-    rememberModel(route);
-    await launch(project, task, asked, route, { kind: "fresh" }, 1);
-    return task;
+    for (const { ids, plan, asked } of wanted) tasks.push(takeTask(project, ids, plan, asked));
+    for (const [index, { asked, route }] of wanted.entries()) {
+      rememberModel(route);
+      await launch(project, tasks[index]!, asked, route, { kind: "fresh" }, 1);
+    }
+    return tasks;
   } catch (error) {
-    // Nobody has seen a run of it: the id must not stay taken.
-    if (latestRun(task) === 0) rmSync(task.folder, { recursive: true, force: true });
+    // Nobody was told of them. Writes nothing: a full disk may be why we are here.
+    for (const task of tasks) await takeBack(task);
     throw error;
   }
+}
+
+async function takeBack(task: TaskPaths): Promise<void> {
+  const numbers = runNumbers(task);
+  const tmps = numbers.flatMap((number) => readRecord(runPaths(task, number))?.tmp ?? []);
+  await stopRuns(task, numbers, takeBackMs).catch(() => false);
+  for (const tmp of tmps) if (isTmpOf(task, tmp)) rmSync(tmp, { recursive: true, force: true });
+  rmSync(task.folder, { recursive: true, force: true });
 }
 
 function takeTask(
@@ -47,9 +63,12 @@ function takeTask(
     const task = taskExists(project, id) ? null : createTask(project, id, asked, plan);
     if (task !== null) return task;
   }
-  throw refused(
-    "id_taken",
-    `the id ${last} is taken`,
-    `dispatch status ${last}; or another --id, or: dispatch clean ${last}`,
-  );
+  throw idTaken(last);
 }
+
+export const idTaken = (id: string) =>
+  refused(
+    "id_taken",
+    `the id ${id} is taken`,
+    `dispatch status ${id}; or another id, or: dispatch clean ${id}`,
+  );

@@ -34,8 +34,12 @@ async function stopRun(
   const record = readRecord(paths);
   const run: Run = { paths, taskFolder: task.folder, token: record?.token ?? null };
   const isLive = launcher.poll([run]).get(run) !== "gone";
-  if (isLive) requestStop(paths);
-  else if (launcher.survivors(run) === 0) return true;
+  if (!isLive && launcher.survivors(run) === 0) return true;
+  try {
+    if (isLive) requestStop(paths);
+  } catch {
+    // A full disk: to end it matters more than to say who did.
+  }
 
   const polite = record === null ? "SIGTERM" : backendNamed(record.backend).stopSignal;
   const rounds: [NodeJS.Signals, number][] = [

@@ -4,6 +4,8 @@
  * which would take itself for a child of that session.
  */
 
+import { isInteractiveThread } from "./codex-host.ts";
+
 type Environment = Record<string, string | undefined>;
 
 const sessionVariables = [
@@ -29,6 +31,7 @@ const hostVariables = new Set([
   "CLAUDE_EFFORT",
   "CLAUDE_JOB_DIR",
   "CLAUDE_PID",
+  "CLAUDE_PROJECT_DIR",
   "CODEX_CI",
   "CODEX_MANAGED_BY_NPM",
   "CODEX_MANAGED_PACKAGE_ROOT",
@@ -39,7 +42,8 @@ const hostVariables = new Set([
   "CODEX_VERSION",
   "AI_AGENT",
   "TRACEPARENT",
-  // Ours, of a worker that dispatches a worker.
+  // Ours, of a host, and of a worker that dispatches a worker.
+  "DISPATCH_WAKE",
   "DISPATCH_TASK",
   "DISPATCH_TASK_DIR",
   "DISPATCH_RUN",
@@ -48,11 +52,48 @@ const hostVariables = new Set([
   "BUN_BE_BUN",
 ]);
 
+/** Set in the shells of a session whose hooks are on: `dispatch hook` wakes it. */
+export const hooksAreOn = "DISPATCH_WAKE=hook";
+
+/** How a host hears of its tasks, best first. */
+export type Wake =
+  /** Its own hook tells it. */
+  | "hook"
+  /** A waiter of ours puts it into its queue. */
+  | "queue"
+  /** By the end of a command that it runs in the background. */
+  | "background"
+  /** By waiting: nobody sits before it. */
+  | "foreground"
+  /** By looking. */
+  | "look";
+
+/** Null for a person at a shell. */
+export function wakeOf(env: Environment): Wake | null {
+  const thread = env["CODEX_THREAD_ID"];
+  if (env["CLAUDECODE"] === "1") {
+    if (!isAttended(env)) return "foreground";
+    return env["DISPATCH_WAKE"] === "hook" ? "hook" : "background";
+  }
+  if (thread) return isInteractiveThread(thread, env) ? "queue" : "foreground";
+  return hostSession(env) === null ? null : "look";
+}
+
 /** The id of the host's session, or null for a person at a shell. */
 export function hostSession(env: Environment): string | null {
   for (const name of sessionVariables) if (env[name]) return env[name];
   return null;
 }
+
+/** The process that the host's session lives in, or null where it does not say. */
+export function hostProcess(env: Environment): number | null {
+  const pid = Number(env["CLAUDE_PID"]);
+  return Number.isInteger(pid) && pid > 1 ? pid : null;
+}
+
+/** A Claude Code session with a person before it: not a headless run, and not a worker of ours. */
+export const isAttended = (env: Environment) =>
+  env["CLAUDE_CODE_ENTRYPOINT"] === "cli" && !env["DISPATCH_TASK"];
 
 /** The user's environment without the host's session. */
 export function withoutHost(env: Environment): Record<string, string> {

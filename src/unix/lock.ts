@@ -7,7 +7,7 @@
  * pids are reused, and a zombie answers to its own.
  */
 
-import { closeSync, constants, openSync } from "node:fs";
+import { closeSync, constants, fstatSync, openSync, renameSync, statSync } from "node:fs";
 
 const [shared, exclusive, nonBlocking] = [1, 2, 4];
 
@@ -81,4 +81,20 @@ export function withLock<T>(path: string, patienceMs: number, body: () => T): T 
   } finally {
     closeSync(fd);
   }
+}
+
+/**
+ * Takes a place from whoever holds it. The place is a file, and its holder the
+ * process that made it: one that comes later puts its own there.
+ *
+ * @returns whether the place is still this process's
+ */
+export function takePlace(path: string): () => boolean {
+  const { O_WRONLY, O_CREAT, O_EXCL } = constants;
+  const mine = `${path}.${crypto.randomUUID().slice(0, 8)}`;
+  // Kept open: the number of a file that is gone could be given to the next.
+  const fd = openSync(mine, O_WRONLY | O_CREAT | O_EXCL, 0o600);
+  renameSync(mine, path);
+  const { ino } = fstatSync(fd);
+  return () => statSync(path, { throwIfNoEntry: false })?.ino === ino;
 }

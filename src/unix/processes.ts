@@ -44,6 +44,34 @@ export function signal(pid: number, name: NodeJS.Signals): boolean {
   }
 }
 
+/** A process by its number and its start, since numbers are used again; null where there is none. */
+export function processIdentity(pid: number): string | null {
+  const started = process.platform === "linux" ? startByProc(pid) : startByPs(pid);
+  return started === null ? null : `${pid} ${started}`;
+}
+
+export const isAlive = (identity: string) =>
+  processIdentity(Number.parseInt(identity, 10)) === identity;
+
+function startByProc(pid: number): string | null {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
+    const [state, ...rest] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+    // Field 22 of all, in clock ticks since the machine was started.
+    return state === "Z" || state === "X" ? null : rest[18]!;
+  } catch {
+    return null;
+  }
+}
+
+function startByPs(pid: number): string | null {
+  const { stdout } = Bun.spawnSync(["ps", "-o", "lstart=", "-p", String(pid)], {
+    stdin: "ignore",
+    stderr: "ignore",
+  });
+  return stdout.toString().trim() || null;
+}
+
 function listByProc(): Process[] {
   const processes: Process[] = [];
   for (const entry of readdirSync("/proc")) {

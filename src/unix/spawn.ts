@@ -43,6 +43,11 @@ export async function startShim({
   }
 }
 
+/** Starts a program that outlives this process, its terminal and its host. */
+export function startDetached(argv: string[], cwd: string): void {
+  Bun.spawn(argv, { cwd, detached: true, stdio: ["ignore", "ignore", "ignore"] }).unref();
+}
+
 /** Waits for a byte from a pipe, or for its end. */
 async function firstByte(fd: number): Promise<void> {
   const reader = Bun.file(fd).stream().getReader();

@@ -126,7 +126,7 @@ describe("the status, whole", () => {
         "? paint (opus) — 1/2 items complete, waiting, 5m",
         "  ✓ Sand it",
         "  ⋯ Paint it (in progress)",
-        "  question 001: Which colour? [red | dark blue] (default: red)",
+        '  question 001: "Which colour? [red | dark blue] (default: red)"',
         '  next: dispatch answer paint 001 "…"',
       ),
     ],
@@ -143,7 +143,7 @@ describe("the status, whole", () => {
       failed,
       lines(
         "! fix-login (opus) — FAILED (auth), 0/2 items complete, 1m 5s",
-        "  Not logged in · Please run /login",
+        '  "Not logged in · Please run /login"',
         "  next: log in to the CLI, then: dispatch resume fix-login; or: dispatch resume fix-login --model M",
       ),
     ],
@@ -154,7 +154,6 @@ describe("the status, whole", () => {
         "? sell (opus) — BLOCKED, 1/2 items complete, 1m 5s",
         "  ✓ Sand it",
         "  ? Sell it: To whom? And when?",
-        "  To whom? And when?",
         '  next: dispatch answer sell "…"',
       ),
     ],
@@ -246,8 +245,14 @@ describe("the status, whole", () => {
   });
 });
 
+const nothing = { output: null, changed: null };
+
 describe("what a host is told, whole", () => {
-  const told = (task: Facts) => eventsOf(task).map(eventText);
+  const left = (changed: string[] | null, output: string | null = null) => ({ output, changed });
+  const told = (task: Facts) =>
+    eventsOf(task).map((event) =>
+      eventText(event, left(null, task.hasOutput ? "output.md" : null)),
+    );
   test.each<[what: string, task: Facts, texts: string[]]>([
     ["nothing of what runs", reviewing, []],
     [
@@ -255,8 +260,8 @@ describe("what a host is told, whole", () => {
       waiting,
       [
         lines(
-          "question 001 from paint: Which colour? [red | dark blue] (default: red)",
-          'answer: dispatch answer paint 001 "…"',
+          `question 001 from paint's worker: "Which colour? [red | dark blue] (default: red)"`,
+          'once the user has answered: dispatch answer paint 001 "…"',
         ),
       ],
     ],
@@ -265,7 +270,7 @@ describe("what a host is told, whole", () => {
       done,
       [
         lines(
-          "update-readme done: 2/2 items, 1m 5s, 4.0k tokens in (3.0k cached), 200 out — All done. Two files changed.",
+          'update-readme done: 2/2 items, 1m 5s, 4.2k tokens — "All done. Two files changed."',
           "next: dispatch result update-readme",
         ),
       ],
@@ -275,7 +280,7 @@ describe("what a host is told, whole", () => {
       failed,
       [
         lines(
-          "fix-login failed (auth): 0/2 items, 1m 5s — Not logged in · Please run /login",
+          'fix-login failed (auth): 0/2 items, 1m 5s — "Not logged in · Please run /login"',
           "next: log in to the CLI, then: dispatch resume fix-login; or: dispatch resume fix-login --model M",
         ),
       ],
@@ -285,7 +290,7 @@ describe("what a host is told, whole", () => {
       blocked,
       [
         lines(
-          "sell blocked: 1/2 items, 1m 5s — To whom? And when?",
+          'sell blocked: 1/2 items, 1m 5s — "To whom? And when?"',
           'next: dispatch answer sell "…"',
         ),
       ],
@@ -308,15 +313,15 @@ describe("what a host is told, whole", () => {
 
 describe("the result, whole", () => {
   test("with what the worker left", () => {
-    expect(
-      resultText(done, "# Findings\n\nNone.\n", ".dispatch/tasks/update-readme/output.md"),
-    ).toBe(
+    expect(resultText(done, "# Findings\n\nNone.\n", "output.md", ["a.ts", "b.ts"])).toBe(
       lines(
-        "update-readme done: 2/2 items, 1m 5s, 4.0k tokens in (3.0k cached), 200 out — All done. Two files changed.",
-        "reported: model claude-opus-4-6, session s1, $0.0100",
+        'update-readme done: 2/2 items, 1m 5s, 4.2k tokens — "All done. Two files changed."',
+        "changed meanwhile: a.ts, b.ts",
+        "reported: model claude-opus-4-6, session s1, $0.0100, 4.0k tokens in (3.0k cached), 200 out",
         "  ✓ Sand it",
         "  ✓ Paint it",
         "",
+        "what the worker wrote:",
         "# Findings",
         "",
         "None.",
@@ -325,14 +330,15 @@ describe("the result, whole", () => {
   });
 
   test("without an output: its last words", () => {
-    expect(resultText(done, null, "output.md")).toBe(
+    expect(resultText(done, null, "output.md", null)).toBe(
       lines(
-        "update-readme done: 2/2 items, 1m 5s, 4.0k tokens in (3.0k cached), 200 out — All done. Two files changed.",
-        "reported: model claude-opus-4-6, session s1, $0.0100",
+        'update-readme done: 2/2 items, 1m 5s, 4.2k tokens — "All done. Two files changed."',
+        "reported: model claude-opus-4-6, session s1, $0.0100, 4.0k tokens in (3.0k cached), 200 out",
         "  ✓ Sand it",
         "  ✓ Paint it",
         "no output.md",
         "",
+        "what the worker said last:",
         "All done.",
         "Two files changed.",
       ),
@@ -340,7 +346,7 @@ describe("the result, whole", () => {
   });
 
   test("of one that did not get there", () => {
-    expect(resultText(incomplete, null, "output.md")).toBe(
+    expect(resultText(incomplete, null, "output.md", null)).toBe(
       lines(
         "sweep incomplete: 1/2 items, 1m 5s — the worker ended with 1 of 2 items open",
         "next: dispatch resume sweep",
@@ -410,15 +416,15 @@ describe("a hostile worker", () => {
     }),
   });
   // oxlint-disable-next-line no-control-regex
-  const control = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/;
+  const control = /<\/?[a-z]|[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/;
 
   test.each<[what: string, text: () => string, lineCount: number]>([
     ["the status", () => statusText([hostile], false, nowMs), 5],
-    ["a question", () => eventText(eventsOf(hostile)[0]!), 2],
-    ["an outcome", () => eventText(eventsOf(hostile)[1]!), 2],
+    ["a question", () => eventText(eventsOf(hostile)[0]!, nothing), 2],
+    ["an outcome", () => eventText(eventsOf(hostile)[1]!, { output: null, changed: [forged] }), 2],
     [
       "an outcome that is a failure",
-      () => outcomeText(hostile, { kind: "failed", cause: "crash", evidence: forged }),
+      () => outcomeText(hostile, { kind: "failed", cause: "crash", evidence: forged }, nothing),
       2,
     ],
     ["a question by itself", () => questionText(hostile.questions[0]!), 1],
@@ -431,7 +437,7 @@ describe("a hostile worker", () => {
   });
 
   test("adds no control character to a result or to words in the log", () => {
-    expect(resultText(hostile, forged, "output.md")).not.toMatch(control);
+    expect(resultText(hostile, forged, "output.md", [forged])).not.toMatch(control);
     expect(logText({ kind: "said", text: forged })!).not.toMatch(control);
     expect(logText({ kind: "output", text: forged })!).not.toMatch(control);
   });
@@ -439,7 +445,7 @@ describe("a hostile worker", () => {
   test("adds no control character to JSON", () => {
     const texts = JSON.stringify([
       taskToJson(hostile, null),
-      ...eventsOf(hostile).map((event) => eventToJson(event, null)),
+      ...eventsOf(hostile).map((event) => eventToJson(event, nothing)),
     ]);
     // JSON writes C0 controls as escapes: they must not be in the value either.
     const strings = texts.match(/"(?:[^"\\]|\\.)*"/g)!.map((text) => JSON.parse(text) as string);
@@ -457,16 +463,16 @@ describe("long texts are cut", () => {
     );
   });
   test("a question, its options and its default", () => {
-    expect(questionText(question({ text: long }))).toBe(cut500);
-    expect(questionText(question({ options: [long], default: long })).length).toBeLessThan(1_100);
+    expect(questionText(question({ text: long }))).toBe(`"${"x".repeat(399)}…"`);
+    expect(questionText(question({ options: [long], default: long })).length).toBe(402);
   });
   test("an outcome's evidence", () => {
-    expect(outcomeText(stopped, { kind: "failed", cause: "killed", evidence: long })).toBe(
-      lines(`wash failed (killed): 0/2 items, 1m 5s — ${cut500}`, "next: dispatch resume wash"),
+    expect(outcomeText(stopped, { kind: "failed", cause: "killed", evidence: long }, nothing)).toBe(
+      lines(`wash failed (killed): 0/2 items, 1m 5s — "${cut500}"`, "next: dispatch resume wash"),
     );
   });
   test("but not what was asked for with dispatch result", () => {
-    expect(resultText(stopped, long, "output.md").split("\n").at(-1)).toBe(long);
+    expect(resultText(stopped, long, "output.md", null).split("\n").at(-1)).toBe(long);
   });
 });
 
@@ -568,7 +574,7 @@ describe("--json", () => {
       const json = taskToJson(task, null);
       expect(v.parse(v.strictObject(taskJson.entries), json)).toEqual(json);
       for (const event of eventsOf(task)) {
-        const one = eventToJson(event, null);
+        const one = eventToJson(event, nothing);
         expect(v.parse(eventJson, one)).toEqual(one);
       }
     },
@@ -576,7 +582,7 @@ describe("--json", () => {
 
   test("events, whole", () => {
     expect(
-      [...eventsOf(waiting), ...eventsOf(failed)].map((event) => eventToJson(event, null)),
+      [...eventsOf(waiting), ...eventsOf(failed)].map((event) => eventToJson(event, nothing)),
     ).toEqual([
       {
         schema: 1,
@@ -598,6 +604,7 @@ describe("--json", () => {
         reason: null,
         progress: { done: 0, total: 2 },
         output: null,
+        changed: null,
         next: "log in to the CLI, then: dispatch resume fix-login; or: dispatch resume fix-login --model M",
       },
     ]);

@@ -146,42 +146,42 @@ describe("the state that follows from the facts", () => {
     [
       "an unanswered question after exit 0",
       { run: ended(0), questions: unanswered, plan: half },
-      { kind: "blocked", reason: waitingAnswer },
+      { kind: "blocked", reason: waitingAnswer, said: null },
     ],
     [
       "two unanswered questions",
       { run: ended(0), questions: [...unanswered, question({ number: "002" })], plan: half },
-      { kind: "blocked", reason: "the worker ended with question 001, 002 open" },
+      { kind: "blocked", reason: "the worker ended with question 001, 002 open", said: null },
     ],
     [
       "an unanswered question after a crash",
       { run: ended(1), questions: unanswered },
-      { kind: "blocked", reason: waitingAnswer },
+      { kind: "blocked", reason: waitingAnswer, said: null },
     ],
     [
       "an unanswered question of a worker that vanished",
       { run: ended(null), questions: unanswered },
-      { kind: "blocked", reason: waitingAnswer },
+      { kind: "blocked", reason: waitingAnswer, said: null },
     ],
     [
       "a blocked item, by its note",
       { run: ended(0), plan: withNote(blocked, 1, "Which colour?") },
-      { kind: "blocked", reason: "Which colour?" },
+      { kind: "blocked", reason: "an item is blocked", said: "Which colour?" },
     ],
     [
       "a blocked item without a note",
       { run: ended(0), plan: blocked },
-      { kind: "blocked", reason: "Paint it" },
+      { kind: "blocked", reason: "an item is blocked", said: "Paint it" },
     ],
     [
       "a blocked item, whatever the exit",
       { run: ended(1), plan: blocked },
-      { kind: "blocked", reason: "Paint it" },
+      { kind: "blocked", reason: "an item is blocked", said: "Paint it" },
     ],
     [
       "an answer that came too late to be read",
       { run: ended(0), questions: answered, plan: half },
-      { kind: "blocked", reason: unread },
+      { kind: "blocked", reason: unread, said: null },
     ],
 
     // Failed, with its cause.
@@ -194,7 +194,7 @@ describe("the state that follows from the facts", () => {
     [
       "a failed item before a blocked one",
       { run: ended(0), plan: plan("! Sand it", "? Paint it") },
-      { kind: "blocked", reason: "Paint it" },
+      { kind: "blocked", reason: "an item is blocked", said: "Paint it" },
     ],
     [
       "the backend's own failure",
@@ -312,7 +312,7 @@ describe("the state that follows from the facts", () => {
     [
       "theirs, blocked",
       { asked: null, plan: withNote(blocked, 1, "Which?") },
-      { kind: "blocked", reason: "Which?" },
+      { kind: "blocked", reason: "an item is blocked", said: "Which?" },
     ],
     ["theirs, failed", { asked: null, plan: failedItem }, failed("item_failed", "Sand it")],
   ])("%s", (_, own, expected) => {
@@ -403,7 +403,7 @@ describe("what a host is told once, by key", () => {
         kind: "outcome",
         key: "paint 2026-11-20T10:00:00.000Z outcome 1 blocked",
         facts: own,
-        state: { kind: "blocked", reason: waitingAnswer },
+        state: { kind: "blocked", reason: waitingAnswer, said: null },
       },
     ]);
   });

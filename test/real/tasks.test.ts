@@ -4,15 +4,11 @@
  * the worker killed while it waits.
  */
 
-import { afterEach, describe, expect, test } from "bun:test";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { describe, expect, test } from "bun:test";
 import { join } from "node:path";
 import { appears, killMarked, processesWith } from "../scenes/scene.ts";
-import { agentEnv } from "./agents.ts";
-import { startModelServer } from "./model-server.ts";
+import { stage } from "./stage.ts";
 
-const binary = join(import.meta.dir, "../../dist/dispatch");
 const limitMs = 60_000;
 
 const agents = [
@@ -41,54 +37,6 @@ const question = {
   },
 };
 
-const cleanups: (() => unknown)[] = [];
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
-});
-
-async function stage(steps: Parameters<typeof startModelServer>[0]) {
-  const server = startModelServer(steps);
-  const folder = mkdtempSync(join(tmpdir(), "real-"));
-  const project = join(folder, "project");
-  const home = join(folder, "home");
-  mkdirSync(join(project, ".git"), { recursive: true });
-  writeFileSync(join(project, ".git/HEAD"), "ref: refs/heads/main\n");
-  mkdirSync(home);
-  const scene = crypto.randomUUID();
-  const tmp = join(folder, "tmp");
-  mkdirSync(tmp);
-  const env = { ...(await agentEnv(home, server.url)), SCENE: scene, TMPDIR: tmp };
-  cleanups.push(
-    () => server.stop(),
-    () => rmSync(folder, { recursive: true, force: true }),
-    () => killMarked(`SCENE=${scene}`),
-  );
-  const dispatch = async (...argv: string[]) => {
-    const child = Bun.spawn([binary, ...argv], {
-      cwd: project,
-      env,
-      stdin: "ignore",
-      stdout: "pipe",
-      stderr: "pipe",
-    });
-    const [out, err, exit] = await Promise.all([
-      child.stdout.text(),
-      child.stderr.text(),
-      child.exited,
-    ]);
-    return { out, err, exit };
-  };
-  return {
-    server,
-    scene,
-    project,
-    dispatch,
-    task: async () => JSON.parse((await dispatch("status", "paint", "--json")).out).tasks[0],
-    read: (path: string) =>
-      existsSync(join(project, path)) ? readFileSync(join(project, path), "utf8") : null,
-  };
-}
-
 const items = ["--item", "Prepare", "--item", "Ask", "--item", "Paint"];
 const whole = { input: 1_000, output: 50 };
 
@@ -109,9 +57,9 @@ describe.each(agents)("the real $agent", ({ model, backend }) => {
       );
       expect(started).toMatchObject({ exit: 0 });
       expect((await s.dispatch("wait")).out).toBe(
-        'question 001 from paint: Which colour? [red | blue]\nanswer: dispatch answer paint 001 "…"\n',
+        'question 001 from paint\'s worker: "Which colour? [red | blue]"\nonce the user has answered: dispatch answer paint 001 "…"\n',
       );
-      expect(await s.task()).toMatchObject({
+      expect(await s.task("paint")).toMatchObject({
         state: "waiting",
         backend,
         progress: { done: 1, total: 3 },
@@ -124,7 +72,7 @@ describe.each(agents)("the real $agent", ({ model, backend }) => {
       });
       expect((await s.dispatch("wait")).out).toContain("paint done: 3/3 items");
 
-      const task = await s.task();
+      const task = await s.task("paint");
       expect(task).toMatchObject({
         state: "done",
         exit: 0,
@@ -153,7 +101,7 @@ describe.each(agents)("the real $agent", ({ model, backend }) => {
       });
       await s.dispatch("run", "--model", model, "--id", "paint", ...items, "paint the fence");
       expect((await s.dispatch("wait")).out).toContain("question 001");
-      const { session } = await s.task();
+      const { session } = await s.task("paint");
       killMarked(`SCENE=${s.scene}`);
       expect((await s.dispatch("wait")).out).toContain("paint blocked: 1/3 items");
 
@@ -161,7 +109,7 @@ describe.each(agents)("the real $agent", ({ model, backend }) => {
         "answered question 001 of paint; its worker had gone: resumed as run 2\n",
       );
       expect((await s.dispatch("wait")).out).toContain("paint done: 3/3 items");
-      const task = await s.task();
+      const task = await s.task("paint");
       expect(task).toMatchObject({ state: "done", run: 2, session });
       expect(task.questions).toMatchObject([{ n: "001", answered: true, acknowledged: true }]);
       expect(JSON.parse(s.read(`${taskFolder}/runs/002/command.json`)!)).toMatchObject({
@@ -185,7 +133,7 @@ describe.each(agents)("the real $agent", ({ model, backend }) => {
       expect(before.length).toBeGreaterThan(0);
       expect((await s.dispatch("stop", "paint")).out).toBe("stopped paint\n");
       expect(processesWith(`SCENE=${s.scene}`)).toEqual([]);
-      expect((await s.task()).state).toBe("stopped");
+      expect((await s.task("paint")).state).toBe("stopped");
     },
     limitMs,
   );

@@ -50,7 +50,7 @@ test("a first run finds the CLIs, writes a config in two lines, and goes on with
   expect(ran.err).toBe(
     `found Claude Code, Codex, Cursor; 5 models\nconfig written: ${s.env["DISPATCH_HOME"]}/config.yaml (default: opus)\n`,
   );
-  expect(ran.out).toBe("dispatched it using opus (the default).\n");
+  expect(ran.out).toBe("dispatched it using opus (the default)\n");
   const config = readFileSync(join(s.env["DISPATCH_HOME"]!, "config.yaml"), "utf8");
   expect(config).toContain(`backends:
   claude: {} # Claude Code
@@ -301,7 +301,7 @@ test("an unknown model is looked for in the CLIs, added to the config and used",
     `case "$1" in models) printf 'Available models\\n\\ngemini-3.1-pro - Gemini\\n';; *) tick_all;; esac`,
   );
   expect((await s.dispatch("run", "--id", "it", "use gemini to paint")).out).toBe(
-    "dispatched it using gemini-3.1-pro (new: added to the config).\n",
+    "dispatched it using gemini-3.1-pro (new: added to the config)\n",
   );
   expect(readFileSync(join(s.env["DISPATCH_HOME"]!, "config.yaml"), "utf8")).toContain(
     "gemini-3.1-pro: { backend: cursor }",

@@ -64,7 +64,7 @@ test.each<[argv: string[], exit: number, error: string]>([
   [
     ["run", "do it in a worktree"],
     4,
-    "error: worktrees are not there yet, and the task would run in your own checkout\nhint: to run it there, leave the worktree out of the prompt\n",
+    "error: worktrees are not there yet, and the task would run in your own checkout\nhint: to run it there, leave the worktree out\n",
   ],
   [["run", "--item", " ", "x"], 2, "error: an --item is empty\n"],
   [["run", "--model", "sonet", "x"], 3, 'error: unknown model "sonet"'],
@@ -172,7 +172,7 @@ test("an id that is taken is refused, and of many who take one at once, one gets
   expect(all.map(({ exit }) => exit).toSorted((a, b) => a - b)).toEqual([0, 4, 4, 4]);
   const refused = all.find(({ exit }) => exit === 4)!;
   expect(refused.err).toBe(
-    "error: the id it is taken\nhint: dispatch status it; or another --id, or: dispatch clean it\n",
+    "error: the id it is taken\nhint: dispatch status it; or another id, or: dispatch clean it\n",
   );
   const ids = await Promise.all(
     [1, 2, 3].map(() => s.dispatch("run", "--model", "finishes", "--json", "fix the login bug")),

@@ -23,7 +23,7 @@ test("a worker that ticks everything is done, and says so once", async () => {
   const told = await dispatch("wait");
   expect(told.exit).toBe(0);
   expect(told.out).toMatch(
-    /^paint done: 2\/2 items, 0s — all done\nnext: dispatch result paint\n$/,
+    /^paint done: 2\/2 items, 0s — "all done"\nnext: dispatch result paint\n$/,
   );
   expect(await dispatch("wait")).toEqual({
     exit: 0,
@@ -62,7 +62,7 @@ test.each([
 test("a worker that floods its log is read to its last words", async () => {
   const { dispatch } = scene();
   await dispatch("run", "--model", "floods", "--id", "flood", "flood it");
-  expect((await dispatch("wait")).out).toMatch(/^flood done: 1\/1 items, \S+ — last words\n/);
+  expect((await dispatch("wait")).out).toMatch(/^flood done: 1\/1 items, \S+ — "last words"\n/);
   const raw = await dispatch("logs", "flood", "--raw");
   expect(raw.out.length).toBeGreaterThan(40_000_000);
 });
@@ -74,7 +74,7 @@ test("a program that turns out not to run has failed to start", async () => {
   );
   await s.dispatch("run", "--id", "it", "x");
   expect((await s.dispatch("wait")).out).toMatch(
-    /^it failed \(start_failed\): 0\/1 items, 0s — the worker's command could not be run \(exit 127\)/,
+    /^it failed \(start_failed\): 0\/1 items, 0s — "the worker's command could not be run \(exit 127\)/,
   );
 });
 

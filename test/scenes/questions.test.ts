@@ -7,7 +7,7 @@ test("a question reaches the waiter, and its answer the same worker", async () =
   await s.dispatch("run", "--model", "asks", "--id", "paint", "paint it");
   expect(await s.dispatch("wait")).toEqual({
     exit: 0,
-    out: 'question 001 from paint: Which colour? [red | blue]\nanswer: dispatch answer paint 001 "…"\n',
+    out: 'question 001 from paint\'s worker: "Which colour? [red | blue]"\nonce the user has answered: dispatch answer paint 001 "…"\n',
     err: "",
   });
   expect((await s.task("paint")).state).toBe("waiting");
@@ -29,12 +29,12 @@ test("two questions are numbered, and each is answered once", async () => {
   await s.dispatch("run", "--model", "asks_twice", "--id", "it", "--item", "a", "--item", "b", "x");
   await s.dispatch("wait");
   await s.dispatch("answer", "it", "001", "one");
-  expect((await s.dispatch("wait")).out).toContain("question 002 from it: Second?");
+  expect((await s.dispatch("wait")).out).toContain('question 002 from it\'s worker: "Second?"');
   const again = await s.dispatch("answer", "it", "001", "other");
   expect(again).toEqual({
     exit: 4,
     out: "",
-    err: 'error: question 001 of it was answered: one\nhint: to tell it more: dispatch note it "…"\n',
+    err: 'error: question 001 of it was answered: "one"\nhint: to tell it more: dispatch note it "…"\n',
   });
   await s.dispatch("answer", "it", "two");
   expect((await s.dispatch("wait")).out).toContain("it done");
@@ -73,7 +73,7 @@ test("of many who answer at once, one is taken", async () => {
 test("a worker that knows only the files is asked and answered", async () => {
   const s = scene();
   await s.dispatch("run", "--model", "asks_by_files", "--id", "it", "x");
-  expect((await s.dispatch("wait")).out).toContain("question 001 from it: By hand?");
+  expect((await s.dispatch("wait")).out).toContain('question 001 from it\'s worker: "By hand?"');
   await s.dispatch("answer", "it", "yes, by hand");
   await s.open("answered");
   expect((await s.dispatch("wait")).out).toContain("it done");

@@ -24,7 +24,7 @@ test("status shows what needs you first, then what runs, then what ended", async
   const { out } = await s.dispatch("status");
   expect(out.replaceAll(/, \ds$/gm, "")).toBe(`? c-asks (asks) — 0/1 items complete, waiting
   ⋯ x (in progress)
-  question 001: Which colour? [red | blue]
+  question 001: "Which colour? [red | blue]"
   next: dispatch answer c-asks 001 "…"
 ● b-runs (never_ends) — 0/2 items complete
   ⋯ One (in progress)
@@ -70,12 +70,12 @@ test("run --follow shows progress, says how to answer, and ends as the task does
   expect(await child.exited).toBe(0);
   expect((await child.stdout.text()).replace(/, \ds/, ""))
     .toBe(`dispatched it using asks_twice. Plan: 1) One 2) Two
-? question 001: First?
+? question 001: "First?"
   ✓ One
-? question 002: Second?
+? question 002: "Second?"
   ✓ Two
 it done: 2/2 items
-next: dispatch result it
+output: .dispatch/tasks/it/output.md
 `);
   expect(await child.stderr.text()).toBe(
     'hint: dispatch answer it 001 "…"\nhint: dispatch answer it 002 "…"\n',
@@ -147,7 +147,7 @@ test("the demo runs the whole flow", async () => {
   const s = scene();
   const { out, exit } = await s.dispatch("demo");
   expect(exit).toBe(0);
-  expect(out).toContain("question 001 from greeting: Which greeting? [Hello | Ahoy]");
+  expect(out).toContain('question 001 from greeting\'s worker: "Which greeting? [Hello | Ahoy]"');
   expect(out).toContain("Hello, from an agent in a context of its own.");
   expect(readdirSync(s.env["TMPDIR"]!)).toEqual([]);
 });

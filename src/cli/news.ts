@@ -1,0 +1,22 @@
+/** What there is to say of events. */
+
+import { relative } from "node:path";
+import type { Event } from "../core/event.ts";
+import { eventText, type Left } from "../render/human.ts";
+import type { ProjectPaths } from "../store/paths.ts";
+import { changedDuring, outputOf } from "../supervise/left.ts";
+
+export function leftBy(project: ProjectPaths, { kind, facts }: Event): Left {
+  const changed = kind === "outcome" ? changedDuring(project, facts) : null;
+  return { output: outputOf(project, facts), changed };
+}
+
+/** Events as a host is told them, with paths from the project's root. */
+export function newsText(project: ProjectPaths, events: readonly Event[]): string {
+  const texts = events.map((event) => {
+    const { output, changed } = leftBy(project, event);
+    const seen = output === null ? null : relative(project.root, output);
+    return eventText(event, { output: seen, changed });
+  });
+  return texts.join("\n");
+}

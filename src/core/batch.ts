@@ -1,0 +1,190 @@
+/**
+ * A batch: several tasks in one Markdown text, so that an agent hands all of
+ * them over in one call.
+ *
+ *     # Security review
+ *     id: review
+ *     model: opus
+ *     file: docs/threats.md
+ *
+ *     - [ ] Scan for hardcoded secrets
+ *     - [ ] Write the findings to output.md
+ *
+ *     What the worker must know besides, as prose.
+ *
+ *     # API tests
+ *     …
+ *
+ * A `# ` heading outside fenced blocks begins a task, keys stand right under
+ * it, then its checklist (without one the worker writes its own), then prose.
+ * Reading never throws: every problem is returned with its line.
+ */
+
+import { fencedLines, parsePlan, type PlanProblem } from "./plan.ts";
+import { badTaskId, isTaskId } from "./task-id.ts";
+import { didYouMean } from "./text.ts";
+
+export interface BatchTask {
+  /** The line of its title, 1-based. */
+  line: number;
+  title: string;
+  id: string | null;
+  /** As it was named; null for the default. */
+  model: string | null;
+  files: string[];
+  worktree: boolean;
+  /** The checklist as it was written, title included; null when the worker is to write its own. */
+  plan: string | null;
+  items: string[];
+  /** The prose, or null. */
+  context: string | null;
+}
+
+const titleLine = /^#(?:\s|$)/;
+// A known key is one without a blank behind it too: it must not become prose.
+const keyLine = /^(?:([A-Za-z][\w-]*):(?=\s|$)|(id|model|file|worktree):)(.*)$/s;
+const keys = ["id", "model", "file", "worktree"];
+
+/** A text that begins with a title holds tasks; any other is a single prompt. */
+export const isBatch = (text: string) => /^\ufeff?(?:[^\S\n]*\n)*# /.test(text);
+
+export function parseBatch(text: string): { tasks: BatchTask[]; problems: PlanProblem[] } {
+  const lines = text.replace(/^\ufeff/, "").split(/\r?\n/);
+  const isFenced = fencedLines(lines);
+  const starts = lines.flatMap((line, at) => (!isFenced[at] && titleLine.test(line) ? [at] : []));
+  const problems: PlanProblem[] = [];
+  const tasks = starts.map((start, index) => readTask(lines, start, starts[index + 1], problems));
+  const lineOf = new Map<string, number>();
+  for (const { id, line } of tasks) {
+    if (id === null) continue;
+    const first = lineOf.get(id);
+    if (first === undefined) lineOf.set(id, line);
+    else problems.push({ line, message: `the id ${id} is that of line ${first} too` });
+  }
+  checkFences(lines, isFenced, problems);
+  return { tasks, problems: problems.sort((a, b) => a.line - b.line) };
+}
+
+/** The task whose title stands at `start` (0-based) and that ends before `end`. */
+function readTask(
+  lines: readonly string[],
+  start: number,
+  end: number | undefined,
+  problems: PlanProblem[],
+): BatchTask {
+  const task: BatchTask = {
+    line: start + 1,
+    title: titleText(lines[start]!),
+    id: null,
+    model: null,
+    files: [],
+    worktree: false,
+    plan: null,
+    items: [],
+    context: null,
+  };
+  if (task.title === "") problems.push({ line: task.line, message: "the title is empty" });
+
+  let at = start + 1;
+  while (at < (end ?? lines.length) && lines[at]!.trim() === "") at++;
+  for (let key; at < (end ?? lines.length) && (key = keyLine.exec(lines[at]!)) !== null; at++) {
+    const message = setKey(task, key[1] ?? key[2]!, key[3]!.trim());
+    if (message !== null) problems.push({ line: at + 1, message });
+  }
+  readBody(task, lines.slice(at, end), at, problems);
+  return task;
+}
+
+/** Without the hashes that close it. By hand: a pattern would be slow on hostile lines. */
+function titleText(line: string): string {
+  const text = line.slice(1).trim();
+  let end = text.length;
+  while (text[end - 1] === "#") end--;
+  return end === 0 || /\s/.test(text[end - 1]!) ? text.slice(0, end).trimEnd() : text;
+}
+
+/** A fence that was forgotten must not take what is below it along: none may stay open, none begin within another. */
+function checkFences(
+  lines: readonly string[],
+  isFenced: readonly boolean[],
+  problems: PlanProblem[],
+) {
+  let opening: string | null = null;
+  for (const [at, line] of lines.entries()) {
+    const [, mark, info] = /^\s*(`{3,}|~{3,})(.*)$/s.exec(line) ?? [];
+    if (mark === undefined) continue;
+    if (!isFenced[at]) {
+      problems.push({ line: at + 1, message: "the fenced block is never closed" });
+      return;
+    }
+    if (opening === null) opening = mark;
+    else if (mark.startsWith(opening)) {
+      if (info!.trim() === "") opening = null;
+      else problems.push({ line: at + 1, message: "a fenced block begins within another" });
+    }
+  }
+}
+
+/** Null, or what is wrong with the key. */
+function setKey(task: BatchTask, key: string, value: string): string | null {
+  if (!keys.includes(key)) {
+    const hint = didYouMean(key, keys) || `; keys are ${keys.join(", ")}, prose goes below them`;
+    return `unknown key ${key}${hint}`;
+  }
+  if (value === "") return `${key}: has no value`;
+  switch (key) {
+    case "id":
+      if (task.id !== null) return "a second id";
+      task.id = value;
+      return isTaskId(value) ? null : badTaskId(value).message;
+    case "model":
+      if (task.model !== null) return "a second model";
+      task.model = value;
+      return null;
+    case "worktree":
+      if (!/^(?:yes|true|no|false)$/i.test(value)) return `worktree: ${value}; expected yes or no`;
+      task.worktree = /^[yt]/i.test(value);
+      return null;
+    default:
+      task.files.push(value);
+      return null;
+  }
+}
+
+/** Checklist and prose; `offset` is how many lines stand above. */
+function readBody(
+  task: BatchTask,
+  lines: readonly string[],
+  offset: number,
+  problems: PlanProblem[],
+): void {
+  const parsed = parsePlan(lines.join("\n"));
+  const { items } = parsed.plan;
+  const report = (line: number, message: string) => problems.push({ line: offset + line, message });
+  for (const { line, message } of parsed.problems)
+    if (line > 0) report(line, message.replace(", read as open", "; expected [ ]"));
+  for (const { line, text } of items) if (text === "") report(line, "the item is empty");
+  if (items.length > 0 && items.every(({ marker }) => marker === "x"))
+    report(items[0]!.line, "every item is ticked");
+
+  const isFenced = fencedLines(lines);
+  for (const [index, line] of lines.entries()) {
+    const key = isFenced[index] ? undefined : /^(id|model|worktree):(?:\s|$)/.exec(line)?.[1];
+    if (!isFenced[index] && /^\s*[-*+]\s+\[\](?:\s|$)/.test(line))
+      report(index + 1, "expected [ ], with a blank between");
+    if (key !== undefined)
+      report(index + 1, `${key}: stands too low; keys go right under the title`);
+  }
+
+  const first = items.length === 0 ? 0 : items[0]!.line - 1;
+  let last = items.length === 0 ? 0 : items.at(-1)!.line;
+  // What is indented below the last item belongs to it.
+  const goesOn = (at: number) =>
+    /^\s+\S/.test(lines[at] ?? "") || (isFenced[at] && isFenced[at - 1]);
+  while (items.length > 0 && goesOn(last)) last++;
+  const prose = [lines.slice(0, first), lines.slice(last)].map((part) => part.join("\n").trim());
+  task.context = prose.filter((part) => part !== "").join("\n\n") || null;
+  task.items = items.map(({ text }) => text);
+  if (items.length > 0)
+    task.plan = `# ${task.title}\n\n${lines.slice(first, last).join("\n").trimEnd()}\n`;
+}
