@@ -1,13 +1,12 @@
 /**
  * A stage for real agents: a scratch project, a scratch HOME, a scripted model server, and the
- * compiled binary. Whatever is started on it is gone when its test ends.
+ * compiled binary. Whatever was started on it is gone once it is struck.
  */
 
-import { onTestFinished } from "bun:test";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
-import { killMarked } from "../scenes/scene.ts";
+import { killMarked } from "../scenes/machine.ts";
 import { agentEnv } from "./agents.ts";
 import { type Scenario, startModelServer } from "./model-server.ts";
 
@@ -31,11 +30,11 @@ export async function stage(scenarios: Scenario | Scenario[]) {
     TMPDIR: tmp,
     PATH: [dirname(binary), agents["PATH"]].join(delimiter),
   };
-  onTestFinished(async () => {
+  const strike = async () => {
     killMarked(`SCENE=${scene}`);
     rmSync(folder, { recursive: true, force: true });
     await server.stop();
-  });
+  };
   const run = async (argv: string[]) => {
     const child = Bun.spawn(argv, {
       cwd: project,
@@ -59,6 +58,7 @@ export async function stage(scenarios: Scenario | Scenario[]) {
     project,
     home,
     env,
+    strike,
     run,
     dispatch,
     task: async (id: string) => JSON.parse((await dispatch("status", id, "--json")).out).tasks[0],

@@ -4,10 +4,17 @@
  * the worker killed while it waits.
  */
 
-import { describe, expect, test } from "bun:test";
+import { describe, expect, onTestFinished, test } from "bun:test";
 import { join } from "node:path";
-import { appears, killMarked, processesWith } from "../scenes/scene.ts";
-import { stage } from "./stage.ts";
+import { appears, killMarked, processesWith } from "../scenes/machine.ts";
+import type { Scenario } from "./model-server.ts";
+import { stage as setStage } from "./stage.ts";
+
+async function stage(scenarios: Scenario | Scenario[]) {
+  const s = await setStage(scenarios);
+  onTestFinished(s.strike);
+  return s;
+}
 
 const limitMs = 60_000;
 

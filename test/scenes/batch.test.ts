@@ -10,7 +10,8 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
-import { binary, processesWith, scene, type Scene } from "./scene.ts";
+import { binary, scene, type Scene } from "./scene.ts";
+import { processesWith } from "./machine.ts";
 
 const start = (s: Scene, stdin: string, ...flags: string[]) =>
   s.dispatchWith({ stdin }, "run", "-", ...flags);

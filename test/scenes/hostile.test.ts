@@ -10,7 +10,8 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
-import { appears, binary, processesWith, scene } from "./scene.ts";
+import { binary, scene } from "./scene.ts";
+import { appears, processesWith } from "./machine.ts";
 
 test("an id that is used again has nothing told of it yet", async () => {
   const s = scene();

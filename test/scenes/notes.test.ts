@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test";
+import { appears } from "./machine.ts";
 import { scene } from "./scene.ts";
 
 test("a note stands in the plan, though the worker rewrites it", async () => {
@@ -12,7 +13,6 @@ test("a note stands in the plan, though the worker rewrites it", async () => {
   const block = "> **Note from dispatcher:** installed with npx\n> not by hand\n";
   expect(s.file("it", "plan.md")).toContain(block);
   await s.open("noted");
-  const { appears } = await import("./scene.ts");
   await appears(`${s.env["GATES"]}/rewritten`);
   expect(s.file("it", "plan.md")).not.toContain("npx");
   await s.dispatch("status");

@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
-import { killMarked, scene } from "./scene.ts";
+import { scene } from "./scene.ts";
+import { killMarked } from "./machine.ts";
 
 const plan = ["--item", "One", "--item", "Two"];
 

@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import { mkdirSync, writeFileSync } from "node:fs";
-import { appears, killMarked, scene } from "./scene.ts";
+import { scene } from "./scene.ts";
+import { appears, killMarked } from "./machine.ts";
 
 test("a question reaches the waiter, and its answer the same worker", async () => {
   const s = scene();

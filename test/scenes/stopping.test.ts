@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
-import { appears, processesWith, scene } from "./scene.ts";
+import { scene } from "./scene.ts";
+import { appears, processesWith } from "./machine.ts";
 
 test.each(["never_ends", "starts_tools", "ignores_term"])(
   "stop leaves nothing running of a worker that %s",

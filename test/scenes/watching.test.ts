@@ -1,7 +1,8 @@
 import { expect, test } from "bun:test";
 import { cpSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { appears, binary, scene } from "./scene.ts";
+import { binary, scene } from "./scene.ts";
+import { appears } from "./machine.ts";
 
 test("status shows what needs you first, then what runs, then what ended", async () => {
   const s = scene();

@@ -1,0 +1,125 @@
+/**
+ * A session of the real Claude Code as the host, with real workers: it hands tasks over in one
+ * call, is woken by what they ask and how they end, is killed, and its successor loses nothing.
+ */
+
+import { expect, onTestFinished, test } from "bun:test";
+import { added, asks, hostStage, ofHost, shell, text, worker } from "./host.ts";
+
+const limitMs = 120_000;
+
+const batch = `# Review the auth module
+id: review
+model: opus
+
+- [ ] Look for hardcoded \`secrets\`
+- [ ] Don't miss $HOME "files" (or globs *)
+
+Read-only; the user's words: find what an attacker would.
+
+# Unit tests
+id: tests
+model: sonnet
+
+- [ ] Write them
+
+# Docs
+id: docs
+model: sonnet`;
+
+test(
+  "an interactive session: warm-up, three tasks, a question, results, and a killed host's question",
+  async () => {
+    const s = await hostStage(
+      {
+        steps: [
+          shell("dispatch"),
+          text("Ready."),
+          shell(`dispatch run - <<'EOF'\n${batch}\nEOF`),
+          text("Handed over: review, tests, docs."),
+          text("review asks: which colour, red or blue?"),
+          shell('dispatch answer review 001 "blue"'),
+          text("Sent."),
+          text("docs is done."),
+          text("tests is done."),
+          text("review is done."),
+          shell("dispatch run --id later --model sonnet --item 'Ask' 'the fourth'"),
+          text("Handed over: later."),
+          text("later asks: red or blue?"),
+          text("later still asks: red or blue?"),
+          shell('dispatch answer later 001 "red"'),
+          text("Sent too."),
+          text("later is done."),
+        ],
+      },
+      worker("review", asks("Which colour?")),
+      worker("tests"),
+      worker("docs"),
+      worker("later", asks("Which other colour?")),
+    );
+    onTestFinished(s.strike);
+    const first = await s.host();
+
+    await first.say("/dispatch");
+    expect(added(await s.hears("Config loaded"))).toMatch(
+      /Config loaded; default: \S+; no tasks\./,
+    );
+    await first.shows(/Ready\./);
+
+    await first.say("/dispatch use opus to review the auth module, sonnet for tests and docs");
+    const dispatched = await s.hears("dispatched review");
+    expect(added(dispatched)).toBe(
+      "dispatched review using opus, tests using sonnet, docs using sonnet",
+    );
+    await first.shows(/Handed over/);
+
+    // Idle: the question comes by itself, once, and the user is asked.
+    const asked = await s.hears("question 001 from review");
+    expect(added(asked)).toContain(
+      `question 001 from review's worker: "Which colour? [red | blue]"\nonce the user has answered: dispatch answer review 001 "…"`,
+    );
+    await first.shows(/review asks: which colour/);
+    await first.say("blue");
+    expect(added(await s.hears("answered question"))).toBe(
+      "answered question 001 of review; the worker goes on",
+    );
+    await first.shows(/Sent\./);
+
+    for (const id of ["docs", "tests", "review"]) {
+      await s.open(id);
+      expect(added(await s.hears(`${id} done:`))).toMatch(
+        new RegExp(`${id} done: (\\d)/\\1 items, \\S+, \\S+ tokens — "Finished ${id}\\."`),
+      );
+      await first.shows(new RegExp(`${id} is done`));
+    }
+    const models = (id: string) =>
+      s.server.requests.find(({ match }) => match?.includes(`/${id}/`))?.body.model;
+    expect(models("review")).toContain("opus");
+    expect(models("tests")).toContain("sonnet");
+    expect(s.read(".dispatch/tasks/review/ipc/001.answer")).toBe("blue\n");
+
+    // Killed while a question is pending: the next session is told of it, and of how it ends.
+    await first.say("/dispatch a fourth");
+    await s.hears("question 001 from later");
+    await first.shows(/later asks/);
+    first.kill();
+    const second = await s.host();
+    await second.say("good morning");
+    expect(added(await s.hears("good morning"))).toContain("question 001 from later's worker");
+    await second.shows(/later still asks/);
+    await second.say("red");
+    await second.shows(/Sent too/);
+    await s.open("later");
+    expect(added(await s.hears("later done:"))).toContain('"Finished later."');
+    await second.shows(/later is done/);
+
+    // Never twice: what the first session was told is in no other request of its.
+    const told = s.server.requests.filter(ofHost).map(added);
+    for (const words of ["question 001 from review", "docs done:", "tests done:", "review done:"])
+      expect(told.filter((texts) => texts.includes(words))).toHaveLength(1);
+    expect(s.server.problems).toEqual([]);
+    expect(s.server.left()).toBe(0);
+    second.close();
+  },
+  limitMs,
+);

@@ -1,0 +1,161 @@
+/**
+ * The real `claude` as a person uses it: in a terminal (tmux), at its prompt, with a scratch HOME
+ * and the scripted model server. Nothing here sleeps: whatever the terminal is sent wakes the
+ * waiting for what it is to show.
+ */
+import { cpSync, mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { hooks } from "../../skills/dispatch/.claude-plugin/plugin.json";
+import type { LoggedRequest, Scenario, Step } from "./model-server.ts";
+import { stage } from "./stage.ts";
+
+export interface Host {
+  /** Types a line at the prompt and sends it. */
+  say(text: string): Promise<void>;
+  /** Resolves once the screen shows it. */
+  shows(pattern: RegExp): Promise<void>;
+  screen(): string;
+  pid: number;
+  /** As a closed laptop, or the kernel short of memory, would do it. */
+  kill(): void;
+  /** Takes the terminal away. */
+  close(): void;
+}
+
+/** What brings the CLI straight to its prompt: no onboarding, no question about key, trust or mode. */
+export function settle(home: string, projects: string[]): void {
+  const known = Object.fromEntries(
+    projects.map((project) => [project, { hasTrustDialogAccepted: true }]),
+  );
+  const state = {
+    hasCompletedOnboarding: true,
+    hasSeenAutoDefaultNotice: true,
+    hasSeenAutoDefaultNudge: true,
+    customApiKeyResponses: { approved: ["scripted"] },
+    projects: known,
+  };
+  writeFileSync(join(home, ".claude.json"), JSON.stringify(state));
+  mkdirSync(join(home, ".claude"), { recursive: true });
+}
+
+/** Starts `claude ARGV` in a terminal of its own and returns once it is at its prompt. */
+export async function startHost(
+  folder: string,
+  project: string,
+  env: Record<string, string>,
+  ...argv: string[]
+): Promise<Host> {
+  const name = crypto.randomUUID().slice(0, 8);
+  const socket = join(folder, `${name}.tmux`);
+  const fifo = join(folder, `${name}.fifo`);
+  const tmux = (...args: string[]) =>
+    Bun.spawnSync(["tmux", "-S", socket, "-f", "/dev/null", ...args], { env, cwd: project });
+  const screen = () => tmux("capture-pane", "-p", "-t", "main").stdout.toString();
+
+  Bun.spawnSync(["mkfifo", fifo]);
+  const assignments = Object.entries(env).map(([key, value]) => `${key}=${value}`);
+  const terminal = ["TERM=xterm-256color", "SHELL=/bin/sh"];
+  const command = ["env", "-i", ...assignments, ...terminal, "claude", ...argv];
+  tmux("new-session", "-d", "-x", "150", "-y", "50", "-c", project, "-s", "main", ...command);
+  const pid = Number(tmux("list-panes", "-t", "main", "-F", "#{pane_pid}").stdout.toString());
+  if (!(pid > 0)) throw new Error("tmux did not start claude");
+  tmux("pipe-pane", "-t", "main", `cat >${fifo}`);
+
+  // Every byte that the terminal is sent is a reason to look at it again.
+  const watchers = new Set<() => void>();
+  const reader = Bun.file(fifo).stream().getReader();
+  void (async () => {
+    while (!(await reader.read()).done) for (const look of watchers) look();
+  })();
+  const shows = (pattern: RegExp) =>
+    new Promise<void>((resolve) => {
+      const look = () => {
+        if (!pattern.test(screen())) return;
+        watchers.delete(look);
+        resolve();
+      };
+      watchers.add(look);
+      look();
+    });
+
+  await shows(/^\s*❯\s/m);
+  return {
+    pid,
+    screen,
+    shows,
+    async say(text) {
+      tmux("send-keys", "-t", "main", "-l", text);
+      const tail = text.slice(-20).replaceAll(/[^\w ]/g, ".");
+      await shows(new RegExp(tail));
+      tmux("send-keys", "-t", "main", "Enter");
+    },
+    kill: () => process.kill(pid, "SIGKILL"),
+    close: () => void tmux("kill-server"),
+  };
+}
+
+export const shell = (command: string): Step => ({ shell: command });
+export const text = (words: string): Step => ({ text: words });
+
+/** A worker of task `id`: does the steps, waits at its gate, ticks everything. */
+export const worker = (id: string, ...steps: Step[]) => ({
+  match: `.dispatch/tasks/${id}/plan.md`,
+  steps: [
+    ...steps,
+    shell(`read -r go <gate-${id}; sed -i 's/- \\[ \\]/- [x]/' .dispatch/tasks/${id}/plan.md`),
+    text(`Finished ${id}.`),
+  ],
+});
+export const asks = (question: string): Step => ({
+  poll: {
+    shell: `dispatch ask "${question}" --option red --option blue`,
+    until: "^(red|blue)$",
+    next: "run: (.*)$",
+  },
+});
+
+/** What a request adds to the conversation: all behind the model's last words. */
+export function added({ body }: LoggedRequest): string {
+  const messages: any[] = body.messages;
+  const from = messages.findLastIndex(({ role }) => role === "assistant");
+  return messages
+    .slice(from + 1)
+    .flatMap(({ content }) => content)
+    .map((block) => (typeof block === "string" ? block : (block.text ?? textOf(block.content))))
+    .join("\n");
+}
+const textOf = (content: any): string =>
+  typeof content === "string" ? content : (content ?? []).map(({ text }: any) => text).join("\n");
+
+/** The host's own requests: those of no worker's scenario. */
+export const ofHost = (request: LoggedRequest) => !request.side && request.match === null;
+
+/**
+ * A stage with a host on it: the skill and its hooks installed, manual permissions, and for each
+ * worker's scenario a gate (a FIFO) in the project.
+ */
+export async function hostStage(...scenarios: Scenario[]) {
+  const s = await stage(scenarios);
+  settle(s.home, [s.project]);
+  const settings = {
+    permissions: { defaultMode: "default", allow: ["Bash(dispatch:*)"] },
+    hooks,
+  };
+  writeFileSync(join(s.home, ".claude/settings.json"), JSON.stringify(settings));
+  const skill = join(s.home, ".claude/skills/dispatch");
+  mkdirSync(skill, { recursive: true });
+  cpSync(join(import.meta.dir, "../../skills/dispatch/SKILL.md"), join(skill, "SKILL.md"));
+  for (const { match } of scenarios) {
+    const id = match?.split("/")[2];
+    if (id !== undefined) Bun.spawnSync(["mkfifo", join(s.project, `gate-${id}`)]);
+  }
+  return {
+    ...s,
+    /** Opening a FIFO for writing waits until the worker reads it. */
+    open: async (id: string) => void (await Bun.$`echo go >${join(s.project, `gate-${id}`)}`),
+    /** The host's request that adds this text. */
+    hears: (words: string) =>
+      s.server.arrival((request) => ofHost(request) && added(request).includes(words)),
+    host: (...argv: string[]) => startHost(s.folder, s.project, s.env, ...argv),
+  };
+}
