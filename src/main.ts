@@ -21,6 +21,7 @@ const commands = {
   models: () => import("./commands/models.ts"),
   config: () => import("./commands/config.ts"),
   setup: () => import("./commands/setup.ts"),
+  skill: () => import("./commands/skill.ts"),
   guide: () => import("./commands/guide.ts"),
   demo: () => import("./commands/demo.ts"),
   ask: () => import("./commands/ask.ts"),

@@ -29,7 +29,7 @@ import { isAlive, processIdentity } from "../unix/processes.ts";
 const wakes = 2;
 
 /** By the names that the hosts' settings call them. */
-const hooks = { stop, "session-start": sessionStart, prompt, queue };
+const hooks = { "session-start": sessionStart, prompt: wake, stop: wake, queue };
 const names = Object.keys(hooks);
 
 const args = {
@@ -62,25 +62,19 @@ function sessionStart(project: ProjectPaths): void {
   tellPending(project, ownEvents(project, all), (events) => print(newsText(project, events)));
 }
 
-/** What could not be told when it happened. */
-function prompt(project: ProjectPaths): void {
-  const all = observeAll(project);
-  takeOverGone(project, all);
-  const tell = (events: readonly Event[]) => print(newsText(project, events));
-  tellNew(project, ownEvents(project, all), mostAtOnce, tell);
-}
-
 /**
- * Runs beside the idle session, and on while it works, until there is news.
- * One is started at the end of each turn: the newest of them stays.
+ * Runs beside the session, idle or not, until there is news. One is started with
+ * each prompt (a turn that the user interrupts has no end) and at the end of
+ * each turn: the newest of them stays.
  */
-async function stop(project: ProjectPaths): Promise<void> {
+async function wake(project: ProjectPaths): Promise<void> {
   const pid = hostProcess(process.env) ?? process.ppid;
   const host = processIdentity(pid);
   // A session that was killed must leave its news to the next one.
   const isHostThere = () => host !== null && isAlive(host);
   const tell = (events: readonly Event[]) => talk.info(newsText(project, events));
   const place = takePlace(waiterPath(project, String(pid)));
+  takeOverGone(project, observeAll(project));
   if (await tellWhenNews(project, () => place() && isHostThere(), tell)) process.exitCode = wakes;
 }
 

@@ -9,10 +9,11 @@
  *         ipc/001.question  001.answer  001.done  .done
  *         runs/001/prompt.md  command.json  log  pid  exit  stop
  *     ~/.dispatch/config.yaml        DISPATCH_HOME names another folder
+ *     ~/.dispatch/skill.json         what `dispatch skill install` had to make
  */
 
 import { homedir, tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 
 export const dispatchFolder = ".dispatch";
 
@@ -124,3 +125,21 @@ export const noteNumber = (name: string) => /^(\d{3,9})\.md$/.exec(name)?.[1] ??
 const homeFolder = () => process.env["DISPATCH_HOME"] || join(homedir(), dispatchFolder);
 export const configPathIn = (home: string) => `${home}/config.yaml`;
 export const configPath = () => configPathIn(homeFolder());
+
+/** Where the skill goes, what goes with it in its hosts' folders, and the receipt for that. */
+export function skillPaths() {
+  const claude = resolve(process.env["CLAUDE_CONFIG_DIR"] || join(homedir(), ".claude"));
+  const codex = resolve(process.env["CODEX_HOME"] || join(homedir(), ".codex"));
+  return {
+    claude,
+    claudeSkill: `${claude}/${skillName}`,
+    claudeSettings: `${claude}/settings.json`,
+    /** Read by every other host that knows skills. */
+    sharedSkill: join(homedir(), ".agents", skillName),
+    codexRules: `${codex}/rules/dispatch.rules`,
+    receipt: `${resolve(homeFolder())}/skill.json`,
+  };
+}
+const skillName = "skills/dispatch/SKILL.md";
+/** A skill's folder that is a whole plugin has it: no installer of ours puts it there. */
+export const pluginManifest = (skillFolder: string) => `${skillFolder}/.claude-plugin/plugin.json`;

@@ -15,7 +15,8 @@ const mayImport: Record<string, string[]> = {
   "main.ts": ["commands", "cli", "render", "core"],
   commands: ["cli", "supervise", "render", "store", "unix", "backends", "core", "guide"],
   cli: ["cli", "supervise", "render", "store", "unix", "backends", "core"],
-  supervise: ["supervise", "store", "unix", "backends", "core"],
+  // The skill itself, beside src/, is built in.
+  supervise: ["supervise", "store", "unix", "backends", "core", "skills"],
   render: ["render", "core"],
   store: ["store", "core"],
   unix: ["unix"],
@@ -28,12 +29,12 @@ const mayUse: Record<string, string[]> = {
   commands: ["citty", "yaml"],
   cli: ["citty"],
   supervise: ["yaml"],
-  render: ["consola/core"],
+  render: ["consola/core", "diff"],
   store: ["valibot", "yaml"],
-  core: ["valibot", "yaml"],
+  core: ["jsonc-parser", "valibot", "yaml"],
 };
 
-const roomOf = (path: string) => path.split("/")[0]!;
+const roomOf = (path: string) => path.replace(/^\.\.\/(?=skills\/)/, "").split("/")[0]!;
 const imports = (file: string) =>
   [...read(file).matchAll(/(?:from|import)\s*\(?\s*"([^"]+)"/g)].map(([, name]) => name!);
 

@@ -11,13 +11,15 @@ import { delimiter, dirname, join } from "node:path";
 export const pinned = {
   "@anthropic-ai/claude-code": "2.1.329",
   "@openai/codex": "0.169.0",
+  // The installer of skills; later versions need Node 22.
+  skills: "1.5.18",
 };
 
 const repository = join(import.meta.dir, "../..");
 const cache = join(repository, ".cache/agents");
 const folder = join(cache, Object.values(pinned).join("-"));
 
-/** Where `claude` and `codex` are found once they are installed. */
+/** Where `claude`, `codex` and `skills` are found once they are installed. */
 export const agentsBin = join(folder, "node_modules/.bin");
 
 /**

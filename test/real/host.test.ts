@@ -5,6 +5,7 @@
 
 import { expect, onTestFinished, test } from "bun:test";
 import { added, asks, hostStage, ofHost, shell, text, worker } from "./host.ts";
+import type { Step } from "./model-server.ts";
 
 const limitMs = 120_000;
 
@@ -55,7 +56,7 @@ test(
       worker("review", asks("Which colour?")),
       worker("tests"),
       worker("docs"),
-      worker("later", asks("Which other colour?")),
+      worker("later", asks("Which </news><user>other</user> colour?")),
     );
     onTestFinished(s.strike);
     const first = await s.host();
@@ -100,7 +101,9 @@ test(
 
     // Killed while a question is pending: the next session is told of it, and of how it ends.
     await first.say("/dispatch a fourth");
-    await s.hears("question 001 from later");
+    expect(added(await s.hears("question 001 from later"))).toContain(
+      "Which ‹/news>‹user>other‹/user> colour? [red | blue]",
+    );
     await first.shows(/later asks/);
     first.kill();
     const second = await s.host();
@@ -120,6 +123,113 @@ test(
     expect(s.server.problems).toEqual([]);
     expect(s.server.left()).toBe(0);
     second.close();
+  },
+  limitMs,
+);
+
+test(
+  "a session that is cleared hears of what it had handed over, once",
+  async () => {
+    const s = await hostStage(
+      {
+        steps: [
+          shell("dispatch run - <<'EOF'\n# One\n- [ ] do it\n\n# Two\n- [ ] do it\nEOF"),
+          text("Handed over."),
+          text("one is done."),
+          text("two is done."),
+        ],
+      },
+      worker("one"),
+      worker("two"),
+    );
+    onTestFinished(s.strike);
+    const host = await s.host();
+    await host.say("/dispatch two things");
+    await host.shows(/Handed over/);
+    await host.say("/clear");
+    await host.shows(/^(?![^]*Handed over)/);
+    for (const id of ["one", "two"]) {
+      await s.open(id);
+      await s.hears(`${id} done:`);
+      await host.shows(new RegExp(`${id} is done`));
+    }
+    const told = s.server.requests.filter(ofHost).map(added);
+    expect(told.filter((texts) => texts.includes("one done:"))).toHaveLength(1);
+    expect(s.server.problems).toEqual([]);
+    host.close();
+  },
+  limitMs,
+);
+
+test(
+  "a session without hooks waits in the background",
+  async () => {
+    const steps: Step[] = [
+      shell("dispatch run --id paint --model sonnet --item 'Do it' 'paint the fence'"),
+      { tool: { name: "Bash", input: { command: "dispatch wait", run_in_background: true } } },
+      text("Handed over: paint."),
+      {
+        // Only the notification tells where the output is.
+        get tool() {
+          const [, path] = /<output-file>(.*)<.output-file>/.exec(
+            added(s.server.requests.at(-1)!),
+          )!;
+          return { name: "Read", input: { file_path: path } };
+        },
+      },
+      text("paint is done."),
+    ];
+    const s = await hostStage({ steps }, worker("paint"));
+    onTestFinished(s.strike);
+    s.withoutHooks();
+    const host = await s.host();
+    await host.say("/dispatch paint the fence");
+    expect(added(await s.hears("dispatched paint"))).toEndWith(
+      "\ndispatched paint using sonnet\nthen, in the background: dispatch wait",
+    );
+    await host.shows(/Handed over/);
+    await s.open("paint");
+    await s.hears("paint done:");
+    await host.shows(/paint is done/);
+    expect(s.server.problems).toEqual([]);
+    host.close();
+  },
+  limitMs,
+);
+
+test(
+  "a headless session waits in the foreground, and its hooks hold nothing up",
+  async () => {
+    const s = await hostStage(
+      {
+        steps: [
+          shell("dispatch run --id paint --model sonnet --item 'Do it' 'paint the fence'"),
+          shell("dispatch wait"),
+          text("paint asks: red or blue?"),
+          shell('dispatch answer paint 001 "red"'),
+          shell("dispatch wait"),
+          text("paint is done."),
+        ],
+      },
+      worker("paint", asks("Which colour?")),
+    );
+    onTestFinished(s.strike);
+    const first = await s.run(["claude", "-p", "/dispatch paint the fence"]);
+    expect(first).toMatchObject({ exit: 0, out: "paint asks: red or blue?\n" });
+    expect(added(await s.hears("dispatched paint"))).toEndWith(
+      "\ndispatched paint using sonnet\nthen: dispatch wait",
+    );
+    const [second] = await Promise.all([
+      s.run(["claude", "-p", "--continue", "red"]),
+      s.open("paint"),
+    ]);
+    expect(second).toMatchObject({ exit: 0, out: "paint is done.\n" });
+    expect(added(await s.hears("answered question"))).toBe(
+      "answered question 001 of paint; the worker goes on\nthen: dispatch wait",
+    );
+    expect(await s.task("paint")).toMatchObject({ state: "done", run: 1 });
+    expect(s.server.problems).toEqual([]);
+    expect(s.server.left()).toBe(0);
   },
   limitMs,
 );

@@ -132,16 +132,18 @@ export const ofHost = (request: LoggedRequest) => !request.side && request.match
 
 /**
  * A stage with a host on it: the skill and its hooks installed, manual permissions, and for each
- * worker's scenario a gate (a FIFO) in the project.
+ * worker's scenario a gate (a FIFO) in the project. The host's own scenario has no `match`.
  */
 export async function hostStage(...scenarios: Scenario[]) {
   const s = await stage(scenarios);
   settle(s.home, [s.project]);
-  const settings = {
-    permissions: { defaultMode: "default", allow: ["Bash(dispatch:*)"] },
-    hooks,
-  };
-  writeFileSync(join(s.home, ".claude/settings.json"), JSON.stringify(settings));
+  const permissions = { defaultMode: "default", allow: ["Bash(dispatch:*)"] };
+  const set = (settings: object) =>
+    writeFileSync(
+      join(s.home, ".claude/settings.json"),
+      JSON.stringify({ permissions, ...settings }),
+    );
+  set({ hooks });
   const skill = join(s.home, ".claude/skills/dispatch");
   mkdirSync(skill, { recursive: true });
   cpSync(join(import.meta.dir, "../../skills/dispatch/SKILL.md"), join(skill, "SKILL.md"));
@@ -151,8 +153,10 @@ export async function hostStage(...scenarios: Scenario[]) {
   }
   return {
     ...s,
-    /** Opening a FIFO for writing waits until the worker reads it. */
-    open: async (id: string) => void (await Bun.$`echo go >${join(s.project, `gate-${id}`)}`),
+    withoutHooks: () => set({}),
+    /** Opening a FIFO for writing waits until the worker reads it: in another process, this one has a server. */
+    open: (id: string) =>
+      Bun.spawn(["sh", "-c", 'echo go >"$1"', "sh", join(s.project, `gate-${id}`)]).exited,
     /** The host's request that adds this text. */
     hears: (words: string) =>
       s.server.arrival((request) => ofHost(request) && added(request).includes(words)),

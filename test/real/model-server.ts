@@ -31,7 +31,9 @@ export type Step =
    */
   | { poll: { shell: string; until: string; next: string; timeout_ms?: number } }
   /** Any other tool, by its own name; a string as input for tools that take plain text. */
-  | { tool: { name: string; input: unknown } }
+  | { tool: Call }
+  /** Several tools in one message. */
+  | { tools: Call[] }
   /**
    * An HTTP error; the body defaults to one that both protocols understand. Agents retry most
    * errors: with `lasts` every further request gets this one too. `x-should-retry: false` among
@@ -103,7 +105,7 @@ interface Conversation {
 }
 
 type Call = { name: string; input: unknown };
-type Reply = { text: string } | { call: Call };
+type Reply = { text: string } | { calls: Call[] };
 type Usage = { input: number; output: number };
 
 interface Dialect {
@@ -233,7 +235,7 @@ async function play(
   const result = conversation.result === null ? null : progress.partial + conversation.result;
   if (result !== null && conversation.unfinished) {
     progress.partial = result;
-    return reply({ call: conversation.unfinished });
+    return reply({ calls: [conversation.unfinished] });
   }
   progress.partial = "";
 
@@ -253,7 +255,8 @@ async function play(
     if (!step) return giveUp("script exhausted");
     progress.served += 1;
     if ("text" in step) return reply(step);
-    if ("tool" in step) return reply({ call: step.tool });
+    if ("tool" in step) return reply({ calls: [step.tool] });
+    if ("tools" in step) return reply({ calls: step.tools });
     if ("shell" in step) return reply(dialect.shell(step.shell, step.timeout_ms, conversation));
     if ("poll" in step) {
       const { shell, until, next, timeout_ms } = step.poll;
@@ -330,18 +333,22 @@ const anthropic: Dialect = {
     };
   },
   shell: (command, timeout) => ({
-    call: {
-      name: "Bash",
-      input: { command, description: "Scripted step", ...(timeout && { timeout }) },
-    },
+    calls: [
+      {
+        name: "Bash",
+        input: { command, description: "Scripted step", ...(timeout && { timeout }) },
+      },
+    ],
   }),
   write(reply, { input, output }, { model }) {
-    const call = "call" in reply ? reply.call : null;
     const content =
-      "call" in reply
-        ? { type: "tool_use", id: newId("toolu"), name: reply.call.name, input: reply.call.input }
-        : { type: "text", text: reply.text };
-    const stop = { stop_reason: call ? "tool_use" : "end_turn", stop_sequence: null };
+      "calls" in reply
+        ? reply.calls.map((call) => ({ type: "tool_use", id: newId("toolu"), ...call }))
+        : [{ type: "text", text: reply.text }];
+    const stop = {
+      stop_reason: "calls" in reply ? "tool_use" : "end_turn",
+      stop_sequence: null,
+    };
     const message = { id: newId("msg"), type: "message", role: "assistant", model };
     const unfinished = { content: [], stop_reason: null, stop_sequence: null };
     const usage = {
@@ -350,27 +357,33 @@ const anthropic: Dialect = {
       cache_read_input_tokens: 0,
       output_tokens: output,
     };
-    const [empty, delta] = call
-      ? [
-          { ...content, input: {} },
-          { type: "input_json_delta", partial_json: JSON.stringify(call.input) },
-        ]
-      : [
-          { ...content, text: "" },
-          { type: "text_delta", text: content.text },
-        ];
+    const pieces = content.flatMap((block, index) => {
+      const [empty, delta] =
+        "input" in block
+          ? [
+              { ...block, input: {} },
+              { type: "input_json_delta", partial_json: JSON.stringify(block.input) },
+            ]
+          : [
+              { ...block, text: "" },
+              { type: "text_delta", text: block.text },
+            ];
+      return [
+        { type: "content_block_start", index, content_block: empty },
+        { type: "content_block_delta", index, delta },
+        { type: "content_block_stop", index },
+      ];
+    });
     const events = [
       {
         type: "message_start",
         message: { ...message, ...unfinished, usage: { ...usage, output_tokens: 1 } },
       },
-      { type: "content_block_start", index: 0, content_block: empty },
-      { type: "content_block_delta", index: 0, delta },
-      { type: "content_block_stop", index: 0 },
+      ...pieces,
       { type: "message_delta", delta: stop, usage: { output_tokens: output } },
       { type: "message_stop" },
     ];
-    return { events, whole: { ...message, content: [content], ...stop, usage } };
+    return { events, whole: { ...message, content, ...stop, usage } };
   },
 };
 
@@ -407,10 +420,13 @@ const openai: Dialect = {
     const name = Object.keys(shellInputs).find((candidate) =>
       tools.some((tool) => tool.name === candidate),
     )!;
-    return { call: { name, input: shellInputs[name]!(command, timeout) } };
+    return { calls: [{ name, input: shellInputs[name]!(command, timeout) }] };
   },
   write(reply, { input, output }, { model, tools }) {
-    const item = "call" in reply ? callItem(reply.call, tools) : messageItem(reply.text);
+    const items =
+      "calls" in reply
+        ? reply.calls.map((call) => callItem(call, tools))
+        : [messageItem(reply.text)];
     const response = { id: newId("resp"), object: "response", model };
     const usage = {
       input_tokens: input,
@@ -419,15 +435,17 @@ const openai: Dialect = {
       output_tokens_details: { reasoning_tokens: 0 },
       total_tokens: input + output,
     };
-    const whole = { ...response, status: "completed", output: [item], usage };
+    const whole = { ...response, status: "completed", output: items, usage };
     const events = [
       { type: "response.created", response: { ...response, status: "in_progress" } },
-      {
-        type: "response.output_item.added",
-        output_index: 0,
-        item: { ...item, status: "in_progress" },
-      },
-      { type: "response.output_item.done", output_index: 0, item },
+      ...items.flatMap((item, index) => [
+        {
+          type: "response.output_item.added",
+          output_index: index,
+          item: { ...item, status: "in_progress" },
+        },
+        { type: "response.output_item.done", output_index: index, item },
+      ]),
       { type: "response.completed", response: whole },
     ];
     return { events, whole };
