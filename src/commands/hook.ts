@@ -1,5 +1,5 @@
 import { defineCommand } from "citty";
-import { usageError } from "../core/error.ts";
+import { notFound } from "../core/error.ts";
 import { type Event, eventsOf } from "../core/event.ts";
 import { derive, type Facts, isLive } from "../core/task.ts";
 import { didYouMean } from "../core/text.ts";
@@ -44,8 +44,11 @@ export default defineCommand({
   args,
   async run({ args: given }) {
     const { event } = given;
-    if (!Object.hasOwn(hooks, event))
-      throw usageError(`no hook ${event}${didYouMean(event, names)}`, `hooks: ${names.join(", ")}`);
+    // No usage error: that one's exit code would wake a session at the end of every turn.
+    if (!Object.hasOwn(hooks, event)) {
+      const known = `hooks: ${names.join(", ")}`;
+      throw notFound("unknown_hook", `no hook ${event}${didYouMean(event, names)}`, known);
+    }
     // A headless run would be held up by it, and a worker's news are not its own.
     if (event !== "queue" && !isAttended(process.env)) return;
     if (event === "session-start") sayThatHooksAreOn();

@@ -7,14 +7,31 @@
  * starts ends with it, workers too.
  */
 
-import { closeSync, openSync, readFileSync, readSync } from "node:fs";
+import { closeSync, existsSync, openSync, readFileSync, readSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 
 type Environment = Record<string, string | undefined>;
 
-export function isInteractiveThread(thread: string, env: Environment): boolean {
-  const sessions = join(env["CODEX_HOME"] || join(homedir(), ".codex"), "sessions");
+const codexHome = (env: Environment) => env["CODEX_HOME"] || join(homedir(), ".codex");
+
+/** Its shells are login shells: the session's own PATH, and codex with it, may be missing there. */
+function codexPath(env: Environment): string | null {
+  const managed = env["CODEX_MANAGED_PACKAGE_ROOT"];
+  const copies = [
+    join(codexHome(env), "packages/app-server-daemon/current/bin/codex"),
+    ...(managed === undefined ? [] : [join(managed, "bin/codex.js")]),
+  ];
+  return Bun.which("codex") ?? copies.find((path) => existsSync(path)) ?? null;
+}
+
+/** Whether a thread has somebody before it, and its queue can be reached. */
+export function takesMessages(thread: string, env: Environment): boolean {
+  return codexPath(env) !== null && isInteractive(thread, env);
+}
+
+function isInteractive(thread: string, env: Environment): boolean {
+  const sessions = join(codexHome(env), "sessions");
   // The thread's id comes from the environment: it must not be a pattern.
   if (!/^[\w-]+$/.test(thread)) return false;
   const logs = new Bun.Glob(`*/*/*/rollout-*-${thread}.jsonl`);
@@ -57,7 +74,7 @@ export function isInSandbox(env: Environment): boolean {
 export function queueMessage(thread: string, text: string): void {
   const message = `Automated message of dispatch, not typed by the user:\n${text.replaceAll("$", "$ ")}`;
   const { exitCode, stderr } = Bun.spawnSync(
-    ["codex", "queue", "--thread", thread, `--message=${message}`],
+    [codexPath(process.env) ?? "codex", "queue", "--thread", thread, `--message=${message}`],
     { stdin: "ignore", stdout: "ignore", stderr: "pipe", timeout: 30_000 },
   );
   if (exitCode !== 0) throw new Error(`codex queue: ${stderr.toString().trim()}`);

@@ -4,7 +4,7 @@
  * which would take itself for a child of that session.
  */
 
-import { isInteractiveThread } from "./codex-host.ts";
+import { takesMessages } from "./codex-host.ts";
 
 type Environment = Record<string, string | undefined>;
 
@@ -75,7 +75,7 @@ export function wakeOf(env: Environment): Wake | null {
     if (!isAttended(env)) return "foreground";
     return env["DISPATCH_WAKE"] === "hook" ? "hook" : "background";
   }
-  if (thread) return isInteractiveThread(thread, env) ? "queue" : "foreground";
+  if (thread) return takesMessages(thread, env) ? "queue" : "foreground";
   return hostSession(env) === null ? null : "look";
 }
 

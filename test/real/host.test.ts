@@ -233,3 +233,44 @@ test(
   },
   limitMs,
 );
+
+test(
+  "a Codex session hears by its queue, and is told where its sandbox ends workers",
+  async () => {
+    const run = "dispatch run --id paint --model gpt-5.5 --item 'Do it' 'paint the fence'";
+    const s = await hostStage(
+      {
+        steps: [
+          shell("dispatch run - <<'EOF'\n# Paint the fence\nEOF"),
+          shell(run),
+          text("Handed over."),
+          text("paint asks: red or blue?"),
+          shell("dispatch answer paint 001 red"),
+          text("Sent."),
+          text("paint is done."),
+        ],
+      },
+      worker("paint", asks("Which colour?")),
+    );
+    onTestFinished(s.strike);
+    const host = await s.codex();
+    await host.say("dispatch paint the fence");
+    await host.shows(/Handed over/);
+    const heard = (words: string) =>
+      s.server.arrival(({ side, body }) => !side && JSON.stringify(body?.input).includes(words));
+    await heard("codex's sandbox would end the worker together with this command");
+    await heard(
+      "Automated message of dispatch, not typed by the user:\\nquestion 001 from paint's worker",
+    );
+    await host.shows(/paint asks/);
+    await host.say("red");
+    await host.shows(/Sent\./);
+    await s.open("paint");
+    await heard("paint done: 1/1 items");
+    await host.shows(/paint is done/);
+    expect(s.server.problems).toEqual([]);
+    expect(s.server.left()).toBe(0);
+    host.close();
+  },
+  limitMs,
+);

@@ -38,7 +38,7 @@ export function settle(home: string, projects: string[]): void {
   mkdirSync(join(home, ".claude"), { recursive: true });
 }
 
-/** Starts `claude ARGV` in a terminal of its own and returns once it is at its prompt. */
+/** Starts a CLI in a terminal of its own and returns once it is at its prompt. */
 export async function startHost(
   folder: string,
   project: string,
@@ -55,10 +55,10 @@ export async function startHost(
   Bun.spawnSync(["mkfifo", fifo]);
   const assignments = Object.entries(env).map(([key, value]) => `${key}=${value}`);
   const terminal = ["TERM=xterm-256color", "SHELL=/bin/sh"];
-  const command = ["env", "-i", ...assignments, ...terminal, "claude", ...argv];
+  const command = ["env", "-i", ...assignments, ...terminal, ...argv];
   tmux("new-session", "-d", "-x", "150", "-y", "50", "-c", project, "-s", "main", ...command);
   const pid = Number(tmux("list-panes", "-t", "main", "-F", "#{pane_pid}").stdout.toString());
-  if (!(pid > 0)) throw new Error("tmux did not start claude");
+  if (!(pid > 0)) throw new Error(`tmux did not start ${argv[0]}`);
   tmux("pipe-pane", "-t", "main", `cat >${fifo}`);
 
   // Every byte that the terminal is sent is a reason to look at it again.
@@ -78,7 +78,7 @@ export async function startHost(
       look();
     });
 
-  await shows(/^\s*❯\s/m);
+  await shows(/^\s*[❯›]\s/m);
   return {
     pid,
     screen,
@@ -86,12 +86,45 @@ export async function startHost(
     async say(text) {
       tmux("send-keys", "-t", "main", "-l", text);
       const tail = text.slice(-20).replaceAll(/[^\w ]/g, ".");
-      await shows(new RegExp(tail));
+      // Behind the last prompt: its words may stand above too, and Enter must not come before them.
+      await shows(new RegExp(`[❯›][^❯›]*${tail}[^❯›]*$`));
       tmux("send-keys", "-t", "main", "Enter");
     },
     kill: () => process.kill(pid, "SIGKILL"),
     close: () => void tmux("kill-server"),
   };
+}
+
+/** A Codex that is as settled, works without its daemon, and may run `dispatch` outside its sandbox. */
+export function settleCodex(
+  home: string,
+  project: string,
+  env: Record<string, string>,
+  url: string,
+) {
+  const folder = join(home, ".codex");
+  mkdirSync(join(folder, "rules"), { recursive: true });
+  const rule = 'prefix_rule(pattern=["dispatch"], decision="allow")\n';
+  writeFileSync(join(folder, "rules/dispatch.rules"), rule);
+  const config = `model_provider = "local"
+# Any other is asked about at its start.
+model = "gpt-6.1-sol"
+check_for_update_on_startup = false
+[model_providers.local]
+name = "local"
+base_url = "${url}/v1"
+wire_api = "responses"
+env_key = "CODEX_API_KEY"
+[analytics]
+enabled = false
+[feedback]
+enabled = false
+[projects."${project}"]
+trust_level = "trusted"
+`;
+  writeFileSync(join(folder, "config.toml"), config);
+  // Its shells are login shells.
+  writeFileSync(join(home, ".profile"), `export PATH=${env["PATH"]}\n`);
 }
 
 export const shell = (command: string): Step => ({ shell: command });
@@ -160,6 +193,10 @@ export async function hostStage(...scenarios: Scenario[]) {
     /** The host's request that adds this text. */
     hears: (words: string) =>
       s.server.arrival((request) => ofHost(request) && added(request).includes(words)),
-    host: (...argv: string[]) => startHost(s.folder, s.project, s.env, ...argv),
+    codex: () => {
+      settleCodex(s.home, s.project, s.env, s.server.url);
+      return startHost(s.folder, s.project, s.env, "codex", "--no-daemon");
+    },
+    host: (...argv: string[]) => startHost(s.folder, s.project, s.env, "claude", ...argv),
   };
 }

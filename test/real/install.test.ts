@@ -171,7 +171,14 @@ test.each([
       s.server.arrival((request) => ofHost(request) && added(request).includes(words));
 
     // Manual permissions, and nobody is asked: the skill allows what it needs.
-    const host = await startHost(s.folder, s.project, s.env, "--permission-mode", "default");
+    const host = await startHost(
+      s.folder,
+      s.project,
+      s.env,
+      "claude",
+      "--permission-mode",
+      "default",
+    );
     await host.say("/dispatch paint the fence");
     // With its hooks on, a session is not told how to wait.
     expect(added(await hears("dispatched paint"))).toEndWith("\ndispatched paint using sonnet");

@@ -163,6 +163,10 @@ export function startModelServer(scenarios: Scenario | Scenario[], port = 0): Mo
       };
       const dialect = request.method === "POST" ? dialects[pathname] : undefined;
       const conversation = dialect?.read(entry.body);
+      // Codex makes a title for an interactive session with all of its tools on offer.
+      const title = '"thread_source":"thread_title"';
+      if (conversation && request.headers.get("x-codex-turn-metadata")?.includes(title))
+        conversation.side = true;
       const progress = conversation && !conversation.side ? choose(all, conversation) : undefined;
       entry.side = conversation?.side ?? true;
       entry.match = progress?.scenario.match ?? null;
