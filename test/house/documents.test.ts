@@ -65,3 +65,13 @@ test("the published schemas are those of the program", () => {
     );
   }
 });
+
+test("each line of docs/situations.md stands in the file that it names", () => {
+  const table = readFileSync(join(root, "docs/situations.md"), "utf8");
+  const rows = [...table.matchAll(/^\| (?!---|situation)(.+?) \| (\S+) \| (.+) \|$/gm)];
+  expect(rows.length).toBeGreaterThan(40);
+  const missing = rows.filter(
+    ([, , file, line]) => !readFileSync(join(root, file!), "utf8").includes(line!),
+  );
+  expect(missing.map(([row]) => row)).toEqual([]);
+});
