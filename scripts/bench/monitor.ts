@@ -1,17 +1,13 @@
-/** The original skill's monitor, word for word but for the folder, which is its argument here. */
+/** Waiting as the original skill's monitor does: a look every three seconds, for half an hour; its argument is the mailbox. */
 export const monitorLoop = `#!/bin/bash
-IPC_DIR="$1"
-TIMEOUT=1800  # 30 minutes
-START=$(date +%s)
-shopt -s nullglob
-while true; do
-  [ -f "$IPC_DIR/.done" ] && exit 0
-  for q in "$IPC_DIR"/*.question; do
-    seq=$(basename "$q" .question)
-    [ ! -f "$IPC_DIR/\${seq}.answer" ] && exit 0
+until=$(( $(date +%s) + 1800 ))
+while [ "$(date +%s)" -lt "$until" ]; do
+  [ -e "$1/.done" ] && exit 0
+  for question in "$1"/*.question; do
+    number=$(basename "$question" .question)
+    [ -e "$question" ] && [ ! -e "$1/$number.answer" ] && exit 0
   done
-  ELAPSED=$(( $(date +%s) - START ))
-  [ "$ELAPSED" -ge "$TIMEOUT" ] && exit 1
   sleep 3
 done
+exit 1
 `;

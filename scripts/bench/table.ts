@@ -29,7 +29,11 @@ export function formatTable(rows: readonly Row[]): string {
     "missing" in row.reference ? "–" : ratioText(row.dispatch, row.reference.figures),
     row.aim ?? "–",
   ]);
-  const lines = [["", "dispatch", "beside it", "ratio", "aim"], ...cells];
+  return grid([["", "dispatch", "beside it", "ratio", "aim"], ...cells]);
+}
+
+/** Lines of cells, the first of them the head. */
+export function grid(lines: readonly string[][]): string {
   const widths = lines[0]!.map((_, column) =>
     Math.max(3, ...lines.map((line) => line[column]!.length)),
   );

@@ -54,8 +54,7 @@ export default defineCommand({
 
     const follows = await whatFollows(project, task, question, config);
     const to = question?.number ?? null;
-    const what = to === null ? "answered" : `answered question ${to}`;
-    const said = `${what} of ${id}; ${followsText(id, follows)}`;
+    const said = `answered ${id}; ${followsText(id, follows)}`;
     // Whoever was woken by the question is to be woken again.
     const whole = follows.reader === "done" ? said : withWake(project, said);
     if (given.json) printJson({ schema: 1, id, n: to, ...follows });

@@ -6,6 +6,7 @@ import { derive, hasEnded, isLive } from "../core/task.ts";
 import { statusText } from "../render/human.ts";
 import { print, printJson } from "../render/write.ts";
 import { observeAll } from "../supervise/observe.ts";
+import { hostSession } from "../unix/host.ts";
 
 const args = { json } as const;
 
@@ -33,6 +34,8 @@ export default defineCommand({
     const counts = all.length === 0 ? "no tasks" : `${running} running, ${ended} ended`;
     print(`Config loaded; default: ${config.default ?? "none"}; ${counts}.`);
     if (needy.length > 0) print(statusText(needy, false, Date.now()));
-    print('next: dispatch run "…", dispatch status (all commands: dispatch --help)');
+    // A host has its skill.
+    if (hostSession(process.env) === null)
+      print('next: dispatch run "…", dispatch status (all commands: dispatch --help)');
   },
 });

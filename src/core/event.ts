@@ -15,7 +15,9 @@ export function eventsOf(facts: Facts): Event[] {
   const state = derive(facts);
   // An id can be used again once its task was removed: the new one has nothing told of it.
   const key = `${facts.id} ${facts.asked?.created ?? "-"}`;
-  const open = state.kind === "done" ? [] : facts.questions.filter(isOpen);
+  // Nobody waits for an answer to a task that is done, or was stopped.
+  const isWaiting = state.kind === "waiting" || state.kind === "blocked";
+  const open = isWaiting ? facts.questions.filter(isOpen) : [];
   const events: Event[] = open.map((question) => ({
     kind: "question",
     key: `${key} question ${question.number}`,

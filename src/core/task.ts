@@ -145,7 +145,7 @@ export function derive(facts: Facts): State {
   if (exit === null) {
     return {
       kind: "lost",
-      reason: `the worker vanished without an exit record (killed, or the machine went down); ${done}/${total} items done`,
+      reason: `the worker vanished without an exit record (killed, or the machine went down)`,
     };
   }
   if (report.denied.length > 0) {

@@ -26,6 +26,8 @@ import { cut, foreign, foreignLine, quoted, shellQuoted } from "../core/text.ts"
 const itemLength = 120;
 /** A host is woken with it. */
 const questionLength = 400;
+const wordsLength = 200;
+const changesShown = 3;
 /** Where somebody asked for all of it. */
 const wholeLength = 100_000;
 
@@ -200,12 +202,12 @@ function headline(state: State, done: number, total: number): string {
 }
 
 /** Why, in our words, or in the worker's and then in quotes. */
-function stateDetail(state: State): string | null {
+function stateDetail(state: State, limit?: number): string | null {
   switch (state.kind) {
     case "failed":
-      return quoted(state.evidence);
+      return quoted(state.evidence, limit);
     case "blocked":
-      return state.said === null ? state.reason : quoted(state.said);
+      return state.said === null ? state.reason : quoted(state.said, limit);
     case "queued":
     case "incomplete":
     case "lost":
@@ -224,19 +226,21 @@ export function itemText(item: Item, isCurrent: boolean): string {
   return `  ${itemMarks[item.marker]} ${text}${note}`;
 }
 
-/** A question's own words, with its choices, as a worker wrote them. */
+/** A question with its choices, as a worker wrote them; a long one is cut before its choices are. */
 export function questionText(question: Question, limit: number = questionLength): string {
-  const parts = [question.text];
-  if (question.options.length > 0) parts.push(`[${question.options.join(" | ")}]`);
-  if (question.default !== null) parts.push(`(default: ${question.default})`);
-  return quoted(parts.join(" "), limit);
+  const choices = [
+    ...(question.options.length > 0 ? [`[${question.options.join(" | ")}]`] : []),
+    ...(question.default === null ? [] : [`(default: ${question.default})`]),
+  ].map((part) => ` ${cut(foreignLine(part), limit / 2)}`);
+  const room = Math.max(limit / 4, limit - choices.join("").length);
+  return quoted(cut(foreignLine(question.text), room) + choices.join(""), limit);
 }
 
 /** What an outcome tells besides; the path as the reader sees it. */
 export interface Left {
   output: string | null;
-  /** Files that changed while it ran; null where nobody can tell. */
-  changed: readonly string[] | null;
+  /** Files that changed while it ran; the same as told just before; null where nobody can tell. */
+  changed: readonly string[] | "same" | null;
 }
 
 /** What a host is told: what happened, in a line or two, and the next command. */
@@ -245,14 +249,15 @@ export function eventText(event: Event, left: Left): string {
   if (event.kind === "outcome") return outcomeText(facts, event.state, left);
   const { number } = event.question;
   const text = questionText(event.question);
-  const rest = text.endsWith('…"') ? ` (whole: dispatch status ${facts.id})` : "";
-  return `question ${number} from ${facts.id}'s worker: ${text}${rest}\nonce the user has answered: ${answerCommand(facts.id, number)}`;
+  const rest = text.includes("…") ? ` (whole: dispatch status ${facts.id})` : "";
+  return `${facts.id} asks: ${text}${rest}\nthe user replies: ${answerCommand(facts.id, number)}`;
 }
 
 /** Two lines: what came of it; where its output is, what changed, what is next. */
 export function outcomeText(facts: Facts, state: State, left: Left): string {
-  // Where the output is, is all that is left to say of a task that is done.
-  const isToldAll = state.kind === "done" && left.output !== null;
+  // Of a task that is done, its words and where its output is are all there is to say.
+  const isToldAll =
+    state.kind === "done" && (left.output !== null || lastWords(facts, wordsLength) !== null);
   const second = afterwards(left, isToldAll ? null : nextCommand(facts, state));
   return [outcomeLine(facts, state), ...second].join("\n");
 }
@@ -267,28 +272,26 @@ function afterwards({ output, changed }: Left, next: string | null): string[] {
   return parts.length === 0 ? [] : [parts.join("; ")];
 }
 
-function changedText(changed: readonly string[]): string {
+function changedText(changed: readonly string[] | "same"): string {
+  if (changed === "same") return "the same";
   if (changed.length === 0) return "nothing";
-  const shown = changed.slice(0, 5).map((path) => cut(foreignLine(path), 60));
-  return `${shown.join(", ")}${changed.length > 5 ? ` and ${changed.length - 5} more` : ""}`;
+  const shown = changed.slice(0, changesShown).map((path) => cut(foreignLine(path), 60));
+  return `${shown.join(", ")}${changed.length > changesShown ? ` and ${changed.length - changesShown} more` : ""}`;
 }
 
 function outcomeLine(facts: Facts, state: State): string {
   const { done, total } = progress(shownPlan(facts));
   const ms = elapsedMs(facts, Date.now());
-  const spent = facts.run?.report.tokens ?? null;
-  const figures = [
-    `${done}/${total} items`,
-    ...(ms === null ? [] : [formatDuration(ms)]),
-    ...(spent !== null && spent.input + spent.output > 0
-      ? [`${count(spent.input + spent.output)} tokens`]
-      : []),
-  ].join(", ");
+  const took = ms === null ? "" : ` in ${formatDuration(ms)}`;
   const kind = state.kind === "failed" ? `failed (${state.cause})` : state.kind;
-  const words = facts.run?.report.text;
-  const detail = stateDetail(state) ?? (words ? quoted(words, 200) : null);
-  return `${facts.id} ${kind}: ${figures}${detail === null ? "" : ` — ${detail}`}`;
+  // Every item of a task that is done is ticked.
+  const count = state.kind === "done" ? "" : `, ${done}/${total} items`;
+  const detail = stateDetail(state, wordsLength) ?? lastWords(facts, wordsLength);
+  return `${facts.id} ${kind}${count}${took}${detail === null ? "" : `: ${detail}`}`;
 }
+
+const lastWords = (facts: Facts, limit: number) =>
+  facts.run?.report.text ? quoted(facts.run.report.text, limit) : null;
 
 export function tokensText({ input, cached, output }: Tokens): string {
   const cachedPart = cached > 0 ? ` (${count(cached)} cached)` : "";

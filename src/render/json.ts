@@ -9,7 +9,6 @@ import type { Question } from "../core/question.ts";
 import type { StreamEvent } from "../core/stream.ts";
 import { derive, type Facts, shownPlan, type State } from "../core/task.ts";
 import { foreign, foreignLine } from "../core/text.ts";
-import type { Left } from "./human.ts";
 
 const iso = (ms: number | null | undefined) =>
   ms === null || ms === undefined ? null : new Date(ms).toISOString();
@@ -71,7 +70,10 @@ function why(state: State): {
   return "reason" in state ? { ...none, reason: foreign(state.reason) } : none;
 }
 
-export function eventToJson(event: Event, left: Left): EventJson {
+export function eventToJson(
+  event: Event,
+  left: { output: string | null; changed: readonly string[] | null },
+): EventJson {
   const { id } = event.facts;
   if (event.kind === "outcome") {
     return {

@@ -176,7 +176,7 @@ describe("the status, whole", () => {
       lost,
       lines(
         "! mow (opus) — LOST, 0/2 items complete, 1m 5s",
-        "  the worker vanished without an exit record (killed, or the machine went down); 0/2 items done",
+        "  the worker vanished without an exit record (killed, or the machine went down)",
         "  next: dispatch resume mow",
       ),
     ],
@@ -260,27 +260,18 @@ describe("what a host is told, whole", () => {
       waiting,
       [
         lines(
-          `question 001 from paint's worker: "Which colour? [red | dark blue] (default: red)"`,
-          'once the user has answered: dispatch answer paint 001 "…"',
+          `paint asks: "Which colour? [red | dark blue] (default: red)"`,
+          'the user replies: dispatch answer paint 001 "…"',
         ),
       ],
     ],
-    [
-      "done",
-      done,
-      [
-        lines(
-          'update-readme done: 2/2 items, 1m 5s, 4.2k tokens — "All done. Two files changed."',
-          "next: dispatch result update-readme",
-        ),
-      ],
-    ],
+    ["done", done, [lines('update-readme done in 1m 5s: "All done. Two files changed."')]],
     [
       "failed",
       failed,
       [
         lines(
-          'fix-login failed (auth): 0/2 items, 1m 5s — "Not logged in · Please run /login"',
+          'fix-login failed (auth), 0/2 items in 1m 5s: "Not logged in · Please run /login"',
           "next: log in to the CLI, then: dispatch resume fix-login; or: dispatch resume fix-login --model M",
         ),
       ],
@@ -290,7 +281,7 @@ describe("what a host is told, whole", () => {
       blocked,
       [
         lines(
-          'sell blocked: 1/2 items, 1m 5s — "To whom? And when?"',
+          'sell blocked, 1/2 items in 1m 5s: "To whom? And when?"',
           'next: dispatch answer sell "…"',
         ),
       ],
@@ -300,12 +291,12 @@ describe("what a host is told, whole", () => {
       incomplete,
       [
         lines(
-          "sweep incomplete: 1/2 items, 1m 5s — the worker ended with 1 of 2 items open",
+          "sweep incomplete, 1/2 items in 1m 5s: the worker ended with 1 of 2 items open",
           "next: dispatch resume sweep",
         ),
       ],
     ],
-    ["stopped", stopped, [lines("wash stopped: 0/2 items, 1m 5s", "next: dispatch resume wash")]],
+    ["stopped", stopped, [lines("wash stopped, 0/2 items in 1m 5s", "next: dispatch resume wash")]],
   ])("%s", (_, task, texts) => {
     expect(told(task)).toEqual(texts);
   });
@@ -315,7 +306,7 @@ describe("the result, whole", () => {
   test("with what the worker left", () => {
     expect(resultText(done, "# Findings\n\nNone.\n", "output.md", ["a.ts", "b.ts"])).toBe(
       lines(
-        'update-readme done: 2/2 items, 1m 5s, 4.2k tokens — "All done. Two files changed."',
+        'update-readme done in 1m 5s: "All done. Two files changed."',
         "changed meanwhile: a.ts, b.ts",
         "reported: model claude-opus-4-6, session s1, $0.0100, 4.0k tokens in (3.0k cached), 200 out",
         "  ✓ Sand it",
@@ -332,7 +323,7 @@ describe("the result, whole", () => {
   test("without an output: its last words", () => {
     expect(resultText(done, null, "output.md", null)).toBe(
       lines(
-        'update-readme done: 2/2 items, 1m 5s, 4.2k tokens — "All done. Two files changed."',
+        'update-readme done in 1m 5s: "All done. Two files changed."',
         "reported: model claude-opus-4-6, session s1, $0.0100, 4.0k tokens in (3.0k cached), 200 out",
         "  ✓ Sand it",
         "  ✓ Paint it",
@@ -348,7 +339,7 @@ describe("the result, whole", () => {
   test("of one that did not get there", () => {
     expect(resultText(incomplete, null, "output.md", null)).toBe(
       lines(
-        "sweep incomplete: 1/2 items, 1m 5s — the worker ended with 1 of 2 items open",
+        "sweep incomplete, 1/2 items in 1m 5s: the worker ended with 1 of 2 items open",
         "next: dispatch resume sweep",
         "  ✓ Sand it",
         "  ○ Paint it",
@@ -455,7 +446,6 @@ describe("a hostile worker", () => {
 
 describe("long texts are cut", () => {
   const long = "x".repeat(2_000);
-  const cut500 = `${"x".repeat(499)}…`;
   test("an item", () => {
     const task = facts({ asked: asked({ items: [long] }), plan: plan(`  ${long}`), run: live() });
     expect(statusText([task], false, nowMs).split("\n")[1]).toBe(
@@ -464,11 +454,18 @@ describe("long texts are cut", () => {
   });
   test("a question, its options and its default", () => {
     expect(questionText(question({ text: long }))).toBe(`"${"x".repeat(399)}…"`);
-    expect(questionText(question({ options: [long], default: long })).length).toBe(402);
+    const choices = question({ text: long, options: ["red", "blue"], default: "red" });
+    // A cut question keeps its choices.
+    expect(questionText(choices)).toEndWith('… [red | blue] (default: red)"');
+    expect(questionText(choices).length).toBe(402);
+    expect(questionText(question({ text: long, options: [long], default: long })).length).toBe(402);
   });
   test("an outcome's evidence", () => {
     expect(outcomeText(stopped, { kind: "failed", cause: "killed", evidence: long }, nothing)).toBe(
-      lines(`wash failed (killed): 0/2 items, 1m 5s — "${cut500}"`, "next: dispatch resume wash"),
+      lines(
+        `wash failed (killed), 0/2 items in 1m 5s: "${"x".repeat(199)}…"`,
+        "next: dispatch resume wash",
+      ),
     );
   });
   test("but not what was asked for with dispatch result", () => {

@@ -19,16 +19,16 @@ import { scene } from "../scenes/scene.ts";
 const budget = {
   "the skill's body": 600,
   "the skill's description": 62,
-  "a typical question": 44,
-  "a long question": 130,
-  "a typical outcome": 70,
-  "the longest outcome of a task that is done": 165,
-  "the longest outcome of one that failed": 275,
+  "a typical question": 37,
+  "a long question": 125,
+  "a typical outcome": 58,
+  "the longest outcome of a task that is done": 127,
+  "the longest outcome of one that failed": 163,
   "the status of three running tasks": 145,
   "run, three tasks": 20,
   "run, three tasks, where no hook wakes the host": 37,
-  answer: 18,
-  "dispatch, alone": 30,
+  answer: 14,
+  "dispatch, alone": 12,
 } as const;
 
 function costs(name: keyof typeof budget, text: string): void {

@@ -64,7 +64,7 @@ describe.each(agents)("the real $agent", ({ model, backend }) => {
       );
       expect(started).toMatchObject({ exit: 0 });
       expect((await s.dispatch("wait")).out).toBe(
-        'question 001 from paint\'s worker: "Which colour? [red | blue]"\nonce the user has answered: dispatch answer paint 001 "…"\n',
+        'paint asks: "Which colour? [red | blue]"\nthe user replies: dispatch answer paint 001 "…"\n',
       );
       expect(await s.task("paint")).toMatchObject({
         state: "waiting",
@@ -75,9 +75,9 @@ describe.each(agents)("the real $agent", ({ model, backend }) => {
 
       expect(await s.dispatch("answer", "paint", "blue")).toMatchObject({
         exit: 0,
-        out: "answered question 001 of paint; the worker goes on\n",
+        out: "answered paint; the worker goes on\n",
       });
-      expect((await s.dispatch("wait")).out).toContain("paint done: 3/3 items");
+      expect((await s.dispatch("wait")).out).toContain("paint done in ");
 
       const task = await s.task("paint");
       expect(task).toMatchObject({
@@ -110,12 +110,12 @@ describe.each(agents)("the real $agent", ({ model, backend }) => {
       expect((await s.dispatch("wait")).out).toContain("question 001");
       const { session } = await s.task("paint");
       killMarked(`SCENE=${s.scene}`);
-      expect((await s.dispatch("wait")).out).toContain("paint blocked: 1/3 items");
+      expect((await s.dispatch("wait")).out).toContain("paint blocked, 1/3 items");
 
       expect((await s.dispatch("answer", "paint", "red")).out).toBe(
-        "answered question 001 of paint; its worker had gone: resumed as run 2\n",
+        "answered paint; its worker had gone: resumed as run 2\n",
       );
-      expect((await s.dispatch("wait")).out).toContain("paint done: 3/3 items");
+      expect((await s.dispatch("wait")).out).toContain("paint done in ");
       const task = await s.task("paint");
       expect(task).toMatchObject({ state: "done", run: 2, session });
       expect(task.questions).toMatchObject([{ n: "001", answered: true, acknowledged: true }]);
@@ -151,7 +151,7 @@ describe.each(agents)("the real $agent", ({ model, backend }) => {
       const error = { error: { status: 401, lasts: true, headers: { "x-should-retry": "false" } } };
       const s = await stage({ steps: [error] });
       await s.dispatch("run", "--model", model, "--id", "paint", ...items, "paint the fence");
-      expect((await s.dispatch("wait")).out).toContain("paint failed (auth): 0/3 items");
+      expect((await s.dispatch("wait")).out).toContain("paint failed (auth), 0/3 items");
     },
     limitMs,
   );

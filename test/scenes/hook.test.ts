@@ -43,7 +43,7 @@ const silent = { exit: 0, out: "", err: "" };
 const question = (id: string) => ({
   exit: 2,
   out: "",
-  err: `question 001 from ${id}'s worker: "Which colour? [red | blue]"\nonce the user has answered: dispatch answer ${id} 001 "…"\n`,
+  err: `${id} asks: "Which colour? [red | blue]"\nthe user replies: dispatch answer ${id} 001 "…"\n`,
 });
 const waiting = (s: Scene, { process: { pid } }: ReturnType<typeof session>) =>
   appears(join(s.project, ".dispatch/told", `${pid}.waiter`));
@@ -78,9 +78,7 @@ test("an idle session is woken by a question, then by the outcome, each once", a
   await one.dispatch("answer", "it", "red");
   expect(await second.left).toMatchObject({
     exit: 2,
-    err: expect.stringMatching(
-      /^it done: 1\/1 items, \S+\noutput: \.dispatch\/tasks\/it\/output\.md\n$/,
-    ),
+    err: expect.stringMatching(/^it done in \S+\noutput: \.dispatch\/tasks\/it\/output\.md\n$/),
   });
   // Nothing runs, nothing is new: no process stays behind an idle session.
   expect(await one.hook("stop").left).toEqual(silent);
@@ -213,10 +211,10 @@ test("an interactive Codex session finds its news in its queue", async () => {
     return readFileSync(file, "utf8");
   };
   expect(await queued(0)).toBe(
-    `queue\n--thread\n${thread}\n--message=Automated message of dispatch, not typed by the user:\nquestion 001 from it's worker: "Is $ skill worth it?"\nonce the user has answered: dispatch answer it 001 "…"\n`,
+    `queue\n--thread\n${thread}\n--message=Automated message of dispatch, not typed by the user:\nit asks: "Is $ skill worth it?"\nthe user replies: dispatch answer it 001 "…"\n`,
   );
   await s.dispatchWith({ env }, "answer", "it", "yes");
-  expect(await queued(1)).toContain("it done: 1/1 items");
+  expect(await queued(1)).toContain("it done in ");
 });
 
 test("in a sandbox that would end its worker, nothing is started", async () => {

@@ -17,7 +17,7 @@ test("an id that is used again has nothing told of it yet", async () => {
   const s = scene();
   for (const _ of [1, 2]) {
     await s.dispatch("run", "--model", "asks", "--id", "it", "x");
-    expect((await s.dispatch("wait", "it")).out).toContain("question 001 from it");
+    expect((await s.dispatch("wait", "it")).out).toContain("it asks:");
     await s.dispatch("answer", "it", "red");
     expect((await s.dispatch("wait", "it")).out).toContain("it done");
     expect((await s.dispatch("clean", "it")).out).toBe("removed it\n");
@@ -90,7 +90,7 @@ test("a question that a done task left open needs no answer", async () => {
   await s.dispatch("wait", "--all");
   expect((await s.dispatch("wait")).out).toBe("");
   expect((await s.dispatch("answer", "it", "001", "yes")).out).toBe(
-    "answered question 001 of it; the task was done without it\n",
+    "answered it; the task was done without it\n",
   );
   expect(s.file("it", "runs/002/command.json")).toBeNull();
 });

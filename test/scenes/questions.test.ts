@@ -8,7 +8,7 @@ test("a question reaches the waiter, and its answer the same worker", async () =
   await s.dispatch("run", "--model", "asks", "--id", "paint", "paint it");
   expect(await s.dispatch("wait")).toEqual({
     exit: 0,
-    out: 'question 001 from paint\'s worker: "Which colour? [red | blue]"\nonce the user has answered: dispatch answer paint 001 "…"\n',
+    out: 'paint asks: "Which colour? [red | blue]"\nthe user replies: dispatch answer paint 001 "…"\n',
     err: "",
   });
   expect((await s.task("paint")).state).toBe("waiting");
@@ -16,10 +16,10 @@ test("a question reaches the waiter, and its answer the same worker", async () =
 
   expect(await s.dispatch("answer", "paint", "blue")).toEqual({
     exit: 0,
-    out: "answered question 001 of paint; the worker goes on\n",
+    out: "answered paint; the worker goes on\n",
     err: "",
   });
-  expect((await s.dispatch("wait")).out).toContain("paint done: 1/1 items");
+  expect((await s.dispatch("wait")).out).toContain("paint done in ");
   expect(s.file("paint", "output.md")).toBe("painted blue\n");
   expect(s.file("paint", "ipc/001.answer")).toBe("blue\n");
   expect(s.file("paint", "ipc/001.done")).toBe("");
@@ -30,7 +30,7 @@ test("two questions are numbered, and each is answered once", async () => {
   await s.dispatch("run", "--model", "asks_twice", "--id", "it", "--item", "a", "--item", "b", "x");
   await s.dispatch("wait");
   await s.dispatch("answer", "it", "001", "one");
-  expect((await s.dispatch("wait")).out).toContain('question 002 from it\'s worker: "Second?"');
+  expect((await s.dispatch("wait")).out).toContain('it asks: "Second?"');
   const again = await s.dispatch("answer", "it", "001", "other");
   expect(again).toEqual({
     exit: 4,
@@ -74,7 +74,7 @@ test("of many who answer at once, one is taken", async () => {
 test("a worker that knows only the files is asked and answered", async () => {
   const s = scene();
   await s.dispatch("run", "--model", "asks_by_files", "--id", "it", "x");
-  expect((await s.dispatch("wait")).out).toContain('question 001 from it\'s worker: "By hand?"');
+  expect((await s.dispatch("wait")).out).toContain('it asks: "By hand?"');
   await s.dispatch("answer", "it", "yes, by hand");
   await s.open("answered");
   expect((await s.dispatch("wait")).out).toContain("it done");
@@ -103,7 +103,7 @@ test("ask returns within the shell's limit, each time with another command", asy
     if (s.file("it", "runs/001/log")!.includes("--try 4")) break;
   }
   await s.dispatch("answer", "it", "green");
-  expect((await s.dispatch("wait")).out).toContain("it done: 1/1 items");
+  expect((await s.dispatch("wait")).out).toContain("it done in ");
   const told = [...s.file("it", "runs/001/log")!.matchAll(/run: (dispatch ask .*)/g)].map(
     ([, command]) => command!,
   );
@@ -149,7 +149,7 @@ models: { it: { backend: gives_up } }
     `for last; do :; done; printf '%s' "$last" >"$DISPATCH_TASK_DIR/output.md"; sed 's/- \\[?\\]/- [x]/' "$plan" >"$plan.new"; mv "$plan.new" "$plan"; dispatch ask --wait 001`,
   );
   expect((await s.dispatch("answer", "it", "I am here")).out).toBe(
-    "answered question 001 of it; its worker had gone: resumed as run 2\n",
+    "answered it; its worker had gone: resumed as run 2\n",
   );
   expect((await s.dispatch("wait")).out).toContain("it done");
   const prompt = s.file("it", "output.md")!;
@@ -167,11 +167,11 @@ test("an answer that comes while the worker gives up is not lost, and nobody say
   await s.dispatch("run", "--id", "it", "x");
   await appears(`${s.env["GATES"]}/late`);
   expect((await s.dispatch("answer", "it", "here")).out).toBe(
-    "answered question 001 of it; it had waited too long and may be ending without it: dispatch wait it tells\n",
+    "answered it; it had waited too long and may be ending without it: dispatch wait it tells\n",
   );
   await s.open("late");
   const told = (await s.dispatch("wait")).out;
-  expect(told).toContain("it blocked: 0/1 items");
+  expect(told).toContain("it blocked, 0/1 items");
   expect(told).toContain("next: dispatch resume it");
 });
 
@@ -180,7 +180,7 @@ test("killed while it waits, a worker is resumed by the answer", async () => {
   await s.dispatch("run", "--model", "asks", "--id", "it", "x");
   await s.dispatch("wait");
   killMarked(`SCENE=${s.env["SCENE"]}`);
-  expect((await s.dispatch("wait")).out).toContain("it blocked:");
+  expect((await s.dispatch("wait")).out).toContain("it blocked, 0/1 items");
   expect((await s.dispatch("answer", "it", "red")).out).toContain("resumed as run 2");
   expect((await s.dispatch("wait")).out).toContain("it done");
   expect(s.file("it", "output.md")).toBe("painted red\n");
@@ -191,7 +191,7 @@ test("a blocked item that was never a question is answered all the same", async 
   const s = scene();
   s.program("half_done", `mark '?'; echo stuck`);
   await s.dispatch("run", "--model", "half_done", "--id", "it", "x");
-  expect((await s.dispatch("wait")).out).toContain("it blocked: 0/1 items");
+  expect((await s.dispatch("wait")).out).toContain("it blocked, 0/1 items");
   s.program("half_done", `sed 's/- \\[?\\]/- [x]/' "$plan" >"$plan.new"; mv "$plan.new" "$plan"`);
   expect((await s.dispatch("answer", "it", "use tabs")).out).toContain("resumed as run 2");
   expect((await s.dispatch("wait")).out).toContain("it done");

@@ -75,7 +75,7 @@ test("run --follow shows progress, says how to answer, and ends as the task does
   ✓ One
 ? question 002: "Second?"
   ✓ Two
-it done: 2/2 items
+it done in 0s
 output: .dispatch/tasks/it/output.md
 `);
   expect(await child.stderr.text()).toBe(
@@ -136,7 +136,7 @@ test("a task of the original skill is read as it stands", async () => {
     progress: { done: 1, total: 2 },
   });
   expect((await s.dispatch("answer", "security-review", "yes")).out).toBe(
-    "answered question 001 of security-review; the worker goes on\n",
+    "answered security-review; the worker goes on\n",
   );
   expect(s.file("security-review", "ipc/001.answer")).toBe("yes\n");
   cpSync(join(folder, "ipc/001.answer"), join(folder, "ipc/001.done"));
@@ -148,7 +148,7 @@ test("the demo runs the whole flow", async () => {
   const s = scene();
   const { out, exit } = await s.dispatch("demo");
   expect(exit).toBe(0);
-  expect(out).toContain('question 001 from greeting\'s worker: "Which greeting? [Hello | Ahoy]"');
+  expect(out).toContain('greeting asks: "Which greeting? [Hello | Ahoy]"');
   expect(out).toContain("Hello, from an agent in a context of its own.");
   expect(readdirSync(s.env["TMPDIR"]!)).toEqual([]);
 });
