@@ -107,7 +107,7 @@ describe.each(agents)("the real $agent", ({ model, backend }) => {
         steps: [...beforeTheQuestion, question, acknowledge, ...afterTheAnswer],
       });
       await s.dispatch("run", "--model", model, "--id", "paint", ...items, "paint the fence");
-      expect((await s.dispatch("wait")).out).toContain("question 001");
+      expect((await s.dispatch("wait")).out).toContain("paint asks:");
       const { session } = await s.task("paint");
       killMarked(`SCENE=${s.scene}`);
       expect((await s.dispatch("wait")).out).toContain("paint blocked, 1/3 items");
