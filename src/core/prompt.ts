@@ -46,9 +46,9 @@ export function resumePrompt(paths: PromptPaths, questions: readonly Question[])
 
 function work(asked: Asked, paths: PromptPaths): string {
   const start = asked.ownPlan
-    ? `You have a plan file at ${paths.plan}. It holds one item, the task itself. Before anything else, replace that item with a checklist of your own (\`- [ ] step\` lines): concrete, verifiable steps, as few as the task needs.`
-    : `You have a plan file at ${paths.plan} containing a checklist.`;
-  return `${start} Work through it top to bottom. For each item: do the work, tick it in the file ([ ] → [x], with a short note below it if one helps), go to the next. Re-read the file before each item: quote blocks that begin "Note from dispatcher" are instructions that came later; heed them and keep them.`;
+    ? `Your plan is ${paths.plan}. It holds one item, the task itself. Before anything else, replace that item with a checklist of your own (\`- [ ] step\` lines): concrete, verifiable steps, as few as the task needs.`
+    : `Your plan is the checklist in ${paths.plan}.`;
+  return `${start} Take its items in order: do the work, tick it in the file ([ ] → [x], with a short note below it if one helps), go to the next. Re-read the file before each item: quote blocks that begin "Note from dispatcher" are instructions that came later; heed them and keep them.`;
 }
 
 function asking(asked: Asked, paths: PromptPaths): string {
@@ -58,8 +58,8 @@ If \`dispatch\` cannot be run: write the question to ${paths.ipc}/<NNN>.question
 }
 
 function ending(paths: PromptPaths): string {
-  return `If you hit an error that you cannot resolve, mark the item [!] with a description below it and stop.
-When every item is ticked, \`touch ${paths.ipc}/.done\` and end with a summary of at most five lines.`;
+  return `An error that you cannot get past: mark the item [!], say below it what is wrong, and end.
+When every item is ticked, \`touch ${paths.ipc}/.done\` and end with a summary of at most five lines, what came of it first.`;
 }
 
 function context(asked: Asked): string | null {

@@ -124,7 +124,7 @@ test("claude: prompt on stdin, family name, chosen session, tokens and cost, and
   ]);
   expect(first).toContain("--model");
   const stdin = readFileSync(join(s.home, "claude.stdin"), "utf8");
-  expect(stdin).toStartWith("You have a plan file at .dispatch/tasks/it/plan.md.");
+  expect(stdin).toStartWith("Your plan is .dispatch/tasks/it/plan.md.");
   expect(stdin).toContain(`Context:\npaint 'it' "$(now)"\n/not-a-command`);
   expect(await s.task("it")).toMatchObject({
     state: "failed",
@@ -209,7 +209,7 @@ models: { gpt-5.5: { backend: codex } }
     "gpt-5.5",
     "--json",
   ]);
-  expect(readFileSync(join(s.home, "codex.stdin"), "utf8")).toContain("You have a plan file");
+  expect(readFileSync(join(s.home, "codex.stdin"), "utf8")).toContain("Your plan is");
   fakeCli(s, "codex", codexStream);
   await s.dispatch("resume", "it");
   await s.dispatch("wait");
@@ -255,7 +255,7 @@ agents:
 `);
   await s.dispatch("run", "--id", "it", "x");
   expect((await s.dispatch("wait")).out).toContain("it done");
-  expect(s.file("it", "output.md")).toStartWith("You have a plan file");
+  expect(s.file("it", "output.md")).toStartWith("Your plan is");
   expect((await s.dispatch("config", "migrate")).out).toBe(
     "agent mine: now backend mine, and a model that is called mine\n",
   );

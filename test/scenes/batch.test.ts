@@ -90,7 +90,7 @@ model: waits
     );
     const prompt = s.file("review", "output.md")!;
     expect(prompt).toStartWith(
-      "You have a plan file at .dispatch/tasks/review/plan.md containing a checklist.",
+      "Your plan is the checklist in .dispatch/tasks/review/plan.md.",
     );
     expect(prompt).toEndWith(
       "\n\nContext:\nSecurity review\nIt is a bank's.\n\nNobody else may see them.\nRead first: docs/threats.md, docs/old.md\n",

@@ -93,5 +93,5 @@ test("an alias puts its prompt first", async () => {
   );
   await s.dispatch("run", "--id", "it", "x");
   await s.dispatch("wait");
-  expect(s.file("it", "output.md")).toStartWith("SHOUT.\n\nYou have a plan file");
+  expect(s.file("it", "output.md")).toStartWith("SHOUT.\n\nYour plan is");
 });
