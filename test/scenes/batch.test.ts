@@ -89,9 +89,7 @@ model: waits
       "# Security review\n\n- [x] Scan for hardcoded secrets\n  in its whole history\n- [x] Write the findings to output.md\n",
     );
     const prompt = s.file("review", "output.md")!;
-    expect(prompt).toStartWith(
-      "Your plan is the checklist in .dispatch/tasks/review/plan.md.",
-    );
+    expect(prompt).toStartWith("Your plan is the checklist in .dispatch/tasks/review/plan.md.");
     expect(prompt).toEndWith(
       "\n\nContext:\nSecurity review\nIt is a bank's.\n\nNobody else may see them.\nRead first: docs/threats.md, docs/old.md\n",
     );
