@@ -1,6 +1,6 @@
 /** What tasks are made from: prompt, plan and context of one, or a batch of them, read and checked. */
 
-import { isBatch, parseBatch } from "../core/batch.ts";
+import { isBatch, misreadBatchLine, parseBatch } from "../core/batch.ts";
 import { refused, usageError } from "../core/error.ts";
 import { wantsWorktree } from "../core/model-name.ts";
 import { formatPlan, parsePlan } from "../core/plan.ts";
@@ -45,6 +45,13 @@ export async function readRequests(given: Given): Promise<TaskRequest[]> {
     throw usageError("the prompt and the plan cannot both come from stdin");
   const words = given.prompt === undefined ? undefined : await givenText(given.prompt);
   if (words !== undefined && isBatch(words)) return batchRequests(words, given);
+  const misread = given.prompt === "-" ? misreadBatchLine(words!) : null;
+  if (misread !== null) {
+    throw usageError(
+      `nothing was started\nline ${misread}: is this a batch? it has to begin with "# Title" (one #, a blank)`,
+      "dispatch guide batch; a text that is one prompt is taken as an argument too",
+    );
+  }
   return [await singleRequest({ ...given, prompt: words })];
 }
 
@@ -124,8 +131,8 @@ function checkWorktree(isWanted: boolean, line: number | null): void {
   if (!isWanted) return;
   throw refused(
     "no_worktree",
-    `${line === null ? "" : `line ${line}: `}worktrees are not there yet, and the task would run in your own checkout`,
-    "to run it there, leave the worktree out",
+    `${line === null ? "" : `nothing was started\nline ${line}: `}worktrees are not there yet, and the task would run in your own checkout`,
+    "ask the user: run it there (without the worktree), or not at all",
   );
 }
 

@@ -80,10 +80,17 @@ export default defineCommand({
     const planned: Planned[] = [];
     // An id that was asked for is not given to a task that would take any.
     const wanted = requests.flatMap(({ id }) => id ?? []);
+    const refusals: DispatchError[] = [];
     for (const request of requests) {
       const taken = [...wanted, ...planned.map(({ id }) => id)];
-      planned.push(await atLine(request.line, () => planTask(project, config, request, taken)));
+      try {
+        planned.push(await planTask(project, config, request, taken));
+      } catch (error) {
+        if (request.line === null || !(error instanceof DispatchError)) throw error;
+        refusals.push(atLine(request.line, error));
+      }
     }
+    if (refusals.length > 0) throw nothingStarted(refusals);
     if (given["dry-run"]) {
       return print(
         planned
@@ -142,15 +149,20 @@ async function planTask(
   return { id, ids, plan: request.plan, asked, route, preview };
 }
 
-/** Says of an error in a batch which line's task it is about. */
-async function atLine<T>(line: number | null, body: () => Promise<T>): Promise<T> {
-  try {
-    return await body();
-  } catch (error) {
-    if (line === null || !(error instanceof DispatchError)) throw error;
-    const { kind, code, message, hint } = error;
-    throw new DispatchError(kind, code, `nothing was started\nline ${line}: ${message}`, hint);
-  }
+const atLine = (line: number, { kind, code, message, hint }: DispatchError) =>
+  new DispatchError(kind, code, `line ${line}: ${message}`, hint);
+
+/** All that is wrong with a batch, in one error that is of the first's kind. */
+function nothingStarted(refusals: readonly DispatchError[]): DispatchError {
+  const { kind, code } = refusals[0]!;
+  const messages = refusals.map(({ message }) => message);
+  const hints = new Set(refusals.flatMap(({ hint }) => hint ?? []));
+  return new DispatchError(
+    kind,
+    code,
+    ["nothing was started", ...messages].join("\n"),
+    [...hints].join("; ") || null,
+  );
 }
 
 const startedJson = ({ id, route: { model, backend, alias, why } }: Started) => ({

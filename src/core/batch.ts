@@ -42,8 +42,19 @@ export interface BatchTask {
 
 const titleLine = /^#(?:\s|$)/;
 // A known key is one without a blank behind it too: it must not become prose.
-const keyLine = /^(?:([A-Za-z][\w-]*):(?=\s|$)|(id|model|file|worktree):)(.*)$/s;
+const keyLine = /^(?:([A-Za-z][\w-]*):(?=\s|$)|(id|model|file|worktree):)(.*)$/is;
+const keyWithoutColon = /^(id|model|worktree)\s+\S+\s*$/i;
 const keys = ["id", "model", "file", "worktree"];
+
+/** The line (1-based) that shows that a text was meant as a batch though it does not begin as one, or null. */
+export function misreadBatchLine(text: string): number | null {
+  const lines = text.replace(/^\ufeff/, "").split(/\r?\n/);
+  const first = lines.findIndex((line) => line.trim() !== "");
+  if (/^\s*#/.test(lines[first] ?? "")) return first + 1;
+  const isFenced = fencedLines(lines);
+  const key = lines.findIndex((line, at) => !isFenced[at] && /^(?:id|model|worktree):/i.test(line));
+  return key === -1 ? null : key + 1;
+}
 
 /** A text that begins with a title holds tasks; any other is a single prompt. */
 export const isBatch = (text: string) => /^\ufeff?(?:[^\S\n]*\n)*# /.test(text);
@@ -86,11 +97,19 @@ function readTask(
   if (task.title === "") problems.push({ line: task.line, message: "the title is empty" });
 
   let at = start + 1;
-  while (at < (end ?? lines.length) && lines[at]!.trim() === "") at++;
-  for (let key; at < (end ?? lines.length) && (key = keyLine.exec(lines[at]!)) !== null; at++) {
-    const message = setKey(task, key[1] ?? key[2]!, key[3]!.trim());
+  const until = end ?? lines.length;
+  while (at < until && lines[at]!.trim() === "") at++;
+  const isApart = at > start + 1;
+  for (let key; at < until && (key = keyLine.exec(lines[at]!)) !== null; at++) {
+    const name = (key[1] ?? key[2]!).toLowerCase();
+    // Behind a blank line what is not even like a key is prose: "Note: …".
+    if (isApart && !keys.includes(name) && didYouMean(name, keys) === "") break;
+    const message = setKey(task, name, key[3]!.trim());
     if (message !== null) problems.push({ line: at + 1, message });
   }
+  const forgotten = at < until ? keyWithoutColon.exec(lines[at]!)?.[1] : undefined;
+  if (forgotten !== undefined)
+    problems.push({ line: at + 1, message: `${lines[at]!.trim()}; expected "${forgotten}: …"` });
   readBody(task, lines.slice(at, end), at, problems);
   return task;
 }
@@ -125,12 +144,18 @@ function checkFences(
   }
 }
 
+/** `- [] x`, `-[ ] x`, `- [ ]x` */
+const nearlyAnItem = /^\s*(?:[-*+]\s*\[\](?:\s|$)|[-*+]\[[ xX]\]|[-*+]\s+\[[ xX]\](?=[^\s(]))/;
+
 /** Null, or what is wrong with the key. */
 function setKey(task: BatchTask, key: string, value: string): string | null {
   if (!keys.includes(key)) {
-    const hint = didYouMean(key, keys) || `; keys are ${keys.join(", ")}, prose goes below them`;
+    const hint =
+      didYouMean(key, keys) || `; keys are ${keys.join(", ")}, prose goes behind a blank line`;
     return `unknown key ${key}${hint}`;
   }
+  const bare = value.replace(/^(["'`])(.*)\1$/, "$2");
+  if (bare !== value) return setKey(task, key, bare);
   if (value === "") return `${key}: has no value`;
   switch (key) {
     case "id":
@@ -170,11 +195,16 @@ function readBody(
   const isFenced = fencedLines(lines);
   for (const [index, line] of lines.entries()) {
     const key = isFenced[index] ? undefined : /^(id|model|worktree):(?:\s|$)/.exec(line)?.[1];
-    if (!isFenced[index] && /^\s*[-*+]\s+\[\](?:\s|$)/.test(line))
-      report(index + 1, "expected [ ], with a blank between");
+    if (!isFenced[index] && nearlyAnItem.test(line))
+      report(index + 1, 'expected "- [ ] text", with its blanks');
     if (key !== undefined)
       report(index + 1, `${key}: stands too low; keys go right under the title`);
   }
+
+  const [firstItem, lastItem] = [items[0], items.at(-1)];
+  for (let at = firstItem?.line ?? 0; at < (lastItem?.line ?? 0); at++)
+    if (!isFenced[at] && /^(?:[-*+]|\d{1,9}[.)])\s+(?!\[.\])/u.test(lines[at]!))
+      report(at + 1, "an item without its [ ]");
 
   const first = items.length === 0 ? 0 : items[0]!.line - 1;
   let last = items.length === 0 ? 0 : items.at(-1)!.line;

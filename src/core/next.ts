@@ -37,7 +37,7 @@ export const answerCommand = (id: string, number: string) => `dispatch answer ${
 function failedNext(id: string, cause: Extract<State, { kind: "failed" }>["cause"]): string {
   switch (cause) {
     case "auth":
-      return `log in to the CLI, then: dispatch resume ${id}; or: dispatch resume ${id} --model M`;
+      return `dispatch resume ${id}, once the user has logged in to its CLI; or with --model M`;
     case "billing":
     case "session_limit":
     case "model_unavailable":
@@ -45,7 +45,7 @@ function failedNext(id: string, cause: Extract<State, { kind: "failed" }>["cause
       return `dispatch resume ${id} --model M (dispatch models lists them)`;
     case "start_failed":
     case "crash":
-      return `dispatch logs ${id}; then: dispatch resume ${id}`;
+      return `dispatch logs ${id} (why), or dispatch resume ${id} (again)`;
     case "prompt_too_long":
       return `dispatch resume ${id} --fresh`;
     default:

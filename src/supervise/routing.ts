@@ -39,7 +39,9 @@ export async function findRoute(
       throw notFound(
         "unknown_model",
         `unknown model ${JSON.stringify(name)}${didYouMean}`,
-        `known: ${known.slice(0, 20).join(", ")}${known.length > 20 ? ", …" : ""} (all: dispatch models --refresh)`,
+        suggestion === null
+          ? `known: ${known.slice(0, 10).join(", ")}${known.length > 10 ? ", …" : ""}; all: dispatch models; new ones: dispatch models --refresh`
+          : "all names: dispatch models",
       );
     }
   }

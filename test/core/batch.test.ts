@@ -229,16 +229,44 @@ describe("what is wrong is told, with its line", () => {
       ],
     ],
     ["an unknown key near a known one", "# A\nmodle: opus\n", [[2, `${unknown("modle")}model?`]]],
-    ["a key in capitals", "# A\n\nModel: opus\n", [[3, `${unknown("Model")}model?`]]],
+    ["a key without its colon", "# A\nmodel opus\n", [[2, 'model opus; expected "model: …"']]],
+    [
+      "an item without its blanks",
+      "# A\n- [ ]a\n-[ ] b\n",
+      [
+        [2, 'expected "- [ ] text", with its blanks'],
+        [3, 'expected "- [ ] text", with its blanks'],
+      ],
+    ],
+    [
+      "a bullet among the items",
+      "# A\n- [ ] a\n- b\n1. c\n- [ ] d\n",
+      [
+        [3, "an item without its [ ]"],
+        [4, "an item without its [ ]"],
+      ],
+    ],
+    ["nothing, of a key in capitals or in quotes", '# A\n\nModel: "opus"\n', []],
+    ["nothing, of prose with a colon behind a blank line", "# A\n\nGoal: fast\n\n- [ ] a\n", []],
     [
       "an unknown key near none",
       "# A\nid: a\npriority: high\n",
-      [[3, "unknown key priority; keys are id, model, file, worktree, prose goes below them"]],
+      [
+        [
+          3,
+          "unknown key priority; keys are id, model, file, worktree, prose goes behind a blank line",
+        ],
+      ],
     ],
     [
       "a key that every object has",
       "# A\nconstructor: x\n",
-      [[2, "unknown key constructor; keys are id, model, file, worktree, prose goes below them"]],
+      [
+        [
+          2,
+          "unknown key constructor; keys are id, model, file, worktree, prose goes behind a blank line",
+        ],
+      ],
     ],
     [
       "empty values",

@@ -144,7 +144,7 @@ describe("the status, whole", () => {
       lines(
         "! fix-login (opus) — FAILED (auth), 0/2 items complete, 1m 5s",
         '  "Not logged in · Please run /login"',
-        "  next: log in to the CLI, then: dispatch resume fix-login; or: dispatch resume fix-login --model M",
+        "  next: dispatch resume fix-login, once the user has logged in to its CLI; or with --model M",
       ),
     ],
     [
@@ -272,7 +272,7 @@ describe("what a host is told, whole", () => {
       [
         lines(
           'fix-login failed (auth), 0/2 items in 1m 5s: "Not logged in · Please run /login"',
-          "next: log in to the CLI, then: dispatch resume fix-login; or: dispatch resume fix-login --model M",
+          "next: dispatch resume fix-login, once the user has logged in to its CLI; or with --model M",
         ),
       ],
     ],
@@ -602,7 +602,7 @@ describe("--json", () => {
         progress: { done: 0, total: 2 },
         output: null,
         changed: null,
-        next: "log in to the CLI, then: dispatch resume fix-login; or: dispatch resume fix-login --model M",
+        next: "dispatch resume fix-login, once the user has logged in to its CLI; or with --model M",
       },
     ]);
   });

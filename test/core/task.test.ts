@@ -447,7 +447,7 @@ describe("the next command", () => {
     [
       "failed: auth",
       failure("auth"),
-      "log in to the CLI, then: dispatch resume paint; or: dispatch resume paint --model M",
+      "dispatch resume paint, once the user has logged in to its CLI; or with --model M",
     ],
     [
       "failed: billing",
@@ -472,9 +472,13 @@ describe("the next command", () => {
     [
       "failed: start_failed",
       { run: ended(127) },
-      "dispatch logs paint; then: dispatch resume paint",
+      "dispatch logs paint (why), or dispatch resume paint (again)",
     ],
-    ["failed: crash", { run: ended(1) }, "dispatch logs paint; then: dispatch resume paint"],
+    [
+      "failed: crash",
+      { run: ended(1) },
+      "dispatch logs paint (why), or dispatch resume paint (again)",
+    ],
     ["failed: prompt_too_long", failure("prompt_too_long"), "dispatch resume paint --fresh"],
     ["failed: killed", { run: ended(137) }, "dispatch resume paint"],
     ["failed: rate_limit", failure("rate_limit"), "dispatch resume paint"],

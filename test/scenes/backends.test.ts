@@ -311,7 +311,7 @@ test("an unknown model is looked for in the CLIs, added to the config and used",
   const unknown = await s.dispatch("run", "--model", "gemin-3.1-pro", "x");
   expect(unknown).toMatchObject({ exit: 3 });
   expect(unknown.err).toContain(
-    'error: unknown model "gemin-3.1-pro"; did you mean gemini-3.1-pro?\nhint: known: finishes, ',
+    'error: unknown model "gemin-3.1-pro"; did you mean gemini-3.1-pro?\nhint: all names: dispatch models',
   );
 });
 

@@ -64,7 +64,7 @@ test.each<[argv: string[], exit: number, error: string]>([
   [
     ["run", "do it in a worktree"],
     4,
-    "error: worktrees are not there yet, and the task would run in your own checkout\nhint: to run it there, leave the worktree out\n",
+    "error: worktrees are not there yet, and the task would run in your own checkout\nhint: ask the user: run it there (without the worktree), or not at all\n",
   ],
   [["run", "--item", " ", "x"], 2, "error: an --item is empty\n"],
   [["run", "--model", "sonet", "x"], 3, 'error: unknown model "sonet"'],

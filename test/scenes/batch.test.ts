@@ -262,7 +262,7 @@ describe("a text with anything wrong in it starts nothing", () => {
     [
       "an unknown key near none",
       "# B\npriority: 1\n",
-      "line 8: unknown key priority; keys are id, model, file, worktree, prose goes below them",
+      "line 8: unknown key priority; keys are id, model, file, worktree, prose goes behind a blank line",
     ],
     ["an empty value", "# B\nmodel:\n", "line 8: model: has no value"],
     ["a second model", "# B\nmodel: finishes\nmodel: asks\n", "line 9: a second model"],
@@ -324,7 +324,7 @@ line 12: the item is empty`,
       "an unknown model",
       "# B\nmodel: finishs\n",
       3,
-      'error: nothing was started\nline 7: unknown model "finishs"; did you mean finishes?\nhint: known: ',
+      'error: nothing was started\nline 7: unknown model "finishs"; did you mean finishes?\nhint: all names: dispatch models',
     ],
     [
       "a taken id",
@@ -348,13 +348,13 @@ line 12: the item is empty`,
       "a worktree, by its key",
       "# B\nworktree: yes\n",
       4,
-      "line 7: worktrees are not there yet, and the task would run in your own checkout\nhint: to run it there, leave the worktree out\n",
+      "line 7: worktrees are not there yet, and the task would run in your own checkout\nhint: ask the user: run it there (without the worktree), or not at all\n",
     ],
     [
       "a worktree, by its title",
       "# Do B in a worktree\n",
       4,
-      "line 7: worktrees are not there yet, and the task would run in your own checkout\nhint: to run it there, leave the worktree out\n",
+      "line 7: worktrees are not there yet, and the task would run in your own checkout\nhint: ask the user: run it there (without the worktree), or not at all\n",
     ],
   ])("%s in its second task", async (_, text, exit, error) => {
     const s = scene();
@@ -445,9 +445,7 @@ test("a text of the greatest length is taken whole", async () => {
 
 test.each([
   ["fix it"],
-  ["## Not a title\n\n- [ ] not an item"],
-  ["#hashtag"],
-  ["Fix it.\n\n# Not a title\nmodel: nothing"],
+  ["Fix it.\n\n## Steps\n\n- [ ] not an item\n\n# Not a title"],
   ["```\n# Not a title\n```"],
 ])("any other text on stdin is a single prompt: %j", async (prompt) => {
   const s = scene();
@@ -456,6 +454,30 @@ test.each([
   await s.dispatch("wait", "--all");
   expect(taskIds(s)).toEqual(["it"]);
   expect(s.file("it", "output.md")).toContain(`Context:\n${prompt}\n`);
+});
+
+test.each([
+  ["#Title", 1],
+  ["\n## Title\nmodel: finishes\n", 2],
+  ["Here they are:\n\n# A\nmodel: finishes\n", 4],
+  ["Security review\nmodel: finishes\n- [ ] a\n", 2],
+])("a text that is nearly a batch starts nothing: %j", async (text, line) => {
+  const s = scene();
+  const before = traces(s);
+  expect(await start(s, text)).toEqual({
+    exit: 2,
+    out: "",
+    err: `error: nothing was started\nline ${line}: is this a batch? it has to begin with "# Title" (one #, a blank)\nhint: dispatch guide batch; a text that is one prompt is taken as an argument too\n`,
+  });
+  expect(traces(s)).toEqual(before);
+});
+
+test("all models that are unknown are told at once", async () => {
+  const { exit, err } = await start(scene(), "# A\nmodel: finishs\n\n# B\nmodel: zzz-9\n");
+  expect(exit).toBe(3);
+  expect(err).toStartWith(
+    'error: nothing was started\nline 1: unknown model "finishs"; did you mean finishes?\nline 4: unknown model "zzz-9"\nhint: all names: dispatch models; known: ',
+  );
 });
 
 test("one argument holds a batch as stdin does", async () => {
