@@ -17,16 +17,17 @@ export function commandHelp({ name, description, args }: Described): string {
     const word = arg.valueHint ?? argument.toUpperCase();
     return arg.required === false ? `[${word}]` : word;
   });
-  const lines = [
+  const rows = [
+    ...positionals.map(
+      ([, arg], index) => [words[index]!.replace(/[[\]]/g, ""), arg.description ?? ""] as const,
+    ),
+    ...flags.map(([flag, arg]) => [flagText(flag, arg), arg.description ?? ""] as const),
+  ];
+  return [
     `dispatch ${[name, ...words, ...(flags.length > 0 ? ["[flags]"] : [])].join(" ")}`,
     description,
-  ];
-  if (flags.length > 0)
-    lines.push(
-      "",
-      ...table(flags.map(([flag, arg]) => [flagText(flag, arg), arg.description ?? ""])),
-    );
-  return lines.join("\n");
+    ...(rows.length > 0 ? ["", ...table(rows)] : []),
+  ].join("\n");
 }
 
 export function overview(commands: readonly [name: string, description: string][]): string {

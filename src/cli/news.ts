@@ -21,7 +21,7 @@ export function newsText(project: ProjectPaths, events: readonly Event[]): strin
     // Tasks that ran side by side saw the same files change.
     const isSame = list !== null && list !== "" && list === last;
     last = list;
-    return eventText(event, { output: seen, changed: isSame ? "same" : changed });
+    return eventText(event, { output: seen, changed: isSame ? null : changed });
   });
   return texts.join("\n");
 }

@@ -22,7 +22,12 @@ import { discover } from "../supervise/discover.ts";
 import { migrate } from "../supervise/migrate.ts";
 
 const args = {
-  action: { type: "positional", required: false, description: "what to do; show" },
+  action: {
+    type: "positional",
+    required: false,
+    description:
+      "show, path, check, default, migrate, add-model, remove-model, add-alias, remove-alias",
+  },
   name: { type: "positional", required: false, description: "a model's or an alias's name" },
   backend: { type: "string", valueHint: "NAME", description: "add-model: who serves it" },
   model: { type: "string", valueHint: "NAME", description: "add-alias: what it stands for" },

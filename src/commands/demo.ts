@@ -53,7 +53,7 @@ export default defineCommand({
       await dispatch(["answer", "greeting", said || "Hello"]);
       await dispatch(["wait"]);
       await dispatch(["result", "greeting"]);
-      print('\nThat was all of it. With your own agents: dispatch setup, then dispatch run "…"');
+      print('\nThat was all of it. With your own agents: dispatch run "…"');
     } finally {
       rmSync(folder, { recursive: true, force: true });
     }

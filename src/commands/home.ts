@@ -32,7 +32,9 @@ export default defineCommand({
     }
     const ended = all.filter((facts) => hasEnded(derive(facts))).length;
     const counts = all.length === 0 ? "no tasks" : `${running} running, ${ended} ended`;
-    print(`Config loaded; default: ${config.default ?? "none"}; ${counts}.`);
+    print(
+      `Config loaded; default: ${config.default ?? "none"}${config.confirmDefault ? "" : " (no need to confirm)"}; ${counts}.`,
+    );
     if (needy.length > 0) print(statusText(needy, false, Date.now()));
     // A host has its skill.
     if (hostSession(process.env) === null)

@@ -1,5 +1,4 @@
 import { defineCommand } from "citty";
-import { relative } from "node:path";
 import { foreign } from "../core/text.ts";
 import { json } from "../cli/arguments.ts";
 import { currentProject, requireTask } from "../cli/project.ts";
@@ -34,6 +33,6 @@ export default defineCommand({
         final_text: final === null ? null : foreign(final),
       });
     }
-    print(resultText(facts, output, relative(project.root, task.output), changed));
+    print(resultText(facts, output, changed));
   },
 });

@@ -12,6 +12,7 @@ import {
   type SkillPlan,
   skillPlaces,
 } from "../supervise/skill.ts";
+import { isSkill } from "../store/paths.ts";
 import { askPerson, isInteractive } from "../unix/terminal.ts";
 
 const args = {
@@ -65,23 +66,24 @@ async function change(plan: SkillPlan, given: Given): Promise<void> {
     return print(kind === "install" ? `already installed: ${list(plan.places)}` : "not installed");
   }
   const isPerson = isInteractive() && !given.json;
-  if (!given.json) show(changes, isPerson && !given.yes, given.yes);
+  if (!given.json) show(changes, isPerson, given.yes);
   const isAgreed = given.yes || (isPerson && (await askAgreement()));
   if (isAgreed) carryOut(plan);
   if (given.json) {
     printJson(changesToJson(changes, isAgreed));
     if (!isAgreed) process.exitCode = exitCodes.needsPerson;
   } else if (isAgreed) {
-    print(`${kind}ed: ${list(changes.map((file) => file.path))}`);
+    const files = list(changes.map((file) => file.path));
+    print(kind === "install" ? `installed: ${files}` : `taken back, from: ${files}`);
   } else throw notAgreed(kind, given, isPerson);
 }
 
-/** A person reads everything before they agree; others what becomes of files that are there. */
-function show(changes: readonly FileChange[], inFull: boolean, isAgreed: boolean): void {
-  const shown = inFull ? changes : changes.filter(isEdit);
-  if (shown.length > 0) print(diffText(shown, inFull));
-  if (inFull || isAgreed) return;
-  for (const { path, before } of changes.filter((file) => !isEdit(file)))
+/** What becomes of a person's own files; and, before they agree, all that is to run. The skill itself is only named. */
+function show(changes: readonly FileChange[], isPerson: boolean, isAgreed: boolean): void {
+  const shown = changes.filter((file) => isEdit(file) || (!isAgreed && !isSkill(file.path)));
+  if (shown.length > 0) print(diffText(shown, isPerson));
+  if (isAgreed) return;
+  for (const { path, before } of changes.filter((file) => !shown.includes(file)))
     print(`${before === null ? "new" : "gone"}: ${path}`);
 }
 
@@ -95,7 +97,7 @@ function notAgreed(kind: string, { skillOnly }: Given, wasAsked: boolean): Dispa
     ? ["nothing was written", null]
     : [
         "nothing was written: the user has to agree to it",
-        `dispatch skill ${kind}${skillOnly ? " --skill-only" : ""} --yes`,
+        `they can read it and agree in a terminal: dispatch skill ${kind}${skillOnly ? " --skill-only" : ""}; or, once they have: --yes`,
       ];
   return new DispatchError("needsPerson", "not_agreed", message, hint);
 }

@@ -36,7 +36,9 @@ export default defineCommand({
     const results = await Promise.all(tasks.map((task) => stop(project, task, graceMs)));
     if (given.json) return printJson({ schema: 1, tasks: results });
     for (const { id, wasLive } of results)
-      print(wasLive ? `stopped ${id}` : `${id} was not running`);
+      print(
+        wasLive ? `stopped ${id}` : `${id} was not running; to give it up: dispatch clean ${id}`,
+      );
   },
 });
 

@@ -7,6 +7,7 @@ import { json } from "../cli/arguments.ts";
 import { currentProject, requireTasks } from "../cli/project.ts";
 import { leftBy, newsText } from "../cli/news.ts";
 import { mostAtOnce, ownTasks, tellNew } from "../cli/telling.ts";
+import { ownPart } from "../cli/waking.ts";
 import { eventToJson } from "../render/json.ts";
 import { print, printJson, talk } from "../render/write.ts";
 import { ensureProject } from "../store/tasks.ts";
@@ -50,9 +51,13 @@ export default defineCommand({
       if (news === null) continue;
       const isOver = !watched.some((facts) => isLive(derive(facts)));
       if (news.left > 0) talk.info(`${news.left} more: dispatch wait`);
-      if (isOver && news.told === 0 && !given.all)
-        talk.info("nothing to wait for: no task is running");
-      if (isOver || (news.told > 0 && !given.all)) return;
+      if (isOver && news.told === 0) talk.info("nothing to wait for: no task is running");
+      if (!isOver && (news.told === 0 || given.all)) continue;
+      // A host that waits by itself has to do so again, unless all depends on the user now.
+      const goesOn = watched.some((facts) => derive(facts).kind === "running");
+      const again = goesOn && !given.json ? ownPart() : null;
+      if (again !== null) print(again);
+      return;
     }
     throw new DispatchError(
       "timedOut",

@@ -4,7 +4,7 @@
  */
 
 import { formatDuration } from "./duration.ts";
-import { type Plan, progress, withDroppedItems } from "./plan.ts";
+import { type Item, type Plan, progress, withDroppedItems } from "./plan.ts";
 import { isOpen, isUndelivered, type Question } from "./question.ts";
 import type { Cause, Report } from "./stream.ts";
 
@@ -117,8 +117,8 @@ export function derive(facts: Facts): State {
     // Another program's task: only its files speak.
     if (allDone) return { kind: "done" };
     if (open.length > 0) return { kind: "waiting" };
-    if (blockedItem) return itemBlocked(blockedItem);
-    if (failedItem) return itemFailed(failedItem);
+    if (blockedItem) return itemBlocked(blockedItem, null);
+    if (failedItem) return itemFailed(failedItem, null);
     return { kind: "queued", reason: "its worker was not started by dispatch" };
   }
 
@@ -140,8 +140,8 @@ export function derive(facts: Facts): State {
       said: null,
     };
   }
-  if (blockedItem) return itemBlocked(blockedItem);
-  if (failedItem) return itemFailed(failedItem);
+  if (blockedItem) return itemBlocked(blockedItem, report.text);
+  if (failedItem) return itemFailed(failedItem, report.text);
   if (exit === null) {
     return {
       kind: "lost",
@@ -170,17 +170,17 @@ export function derive(facts: Facts): State {
   };
 }
 
-const itemBlocked = ({ text, note }: { text: string; note: string | null }): State => ({
-  kind: "blocked",
-  reason: "an item is blocked",
-  said: note ?? text,
-});
+/** What the worker says of an item, below it or with its last words; else what it is. */
+function itemBlocked({ text, note }: Item, words: string | null): State {
+  return { kind: "blocked", reason: "an item is blocked", said: note ?? words ?? text };
+}
 
-function itemFailed(item: { text: string; note: string | null }): State {
+function itemFailed({ text, note }: Item, words: string | null): State {
+  const why = note ?? words;
   return {
     kind: "failed",
     cause: "item_failed",
-    evidence: item.note === null ? item.text : `${item.text}: ${item.note}`,
+    evidence: why === null ? text : `${text}: ${why}`,
   };
 }
 

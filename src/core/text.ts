@@ -50,6 +50,13 @@ export function cut(text: string, limit: number = shownCharacters): string {
   return `${/[\ud800-\udbff]$/.test(head) ? head.slice(0, -1) : head}…`;
 }
 
+/** Cut in the middle: of a long question the end is what is asked. */
+export function cutMiddle(text: string, limit: number): string {
+  if (text.length <= limit) return text;
+  const tail = text.slice(text.length - Math.floor(limit / 3));
+  return cut(text, limit - tail.length) + tail.replace(/^[\udc00-\udfff]/, "");
+}
+
 /** Quoted for a POSIX shell, for commands that a person is to copy. */
 export function shellQuoted(word: string): string {
   return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`;

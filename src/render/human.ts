@@ -9,7 +9,7 @@ import { answerCommand, nextCommand } from "../core/next.ts";
 import { type Item, progress } from "../core/plan.ts";
 import { isOpen, type Question } from "../core/question.ts";
 import type { Route } from "../core/route.ts";
-import type { Report, StreamEvent, Tokens } from "../core/stream.ts";
+import type { StreamEvent, Tokens } from "../core/stream.ts";
 import {
   type Asked,
   derive,
@@ -21,13 +21,14 @@ import {
   shownPlan,
   type State,
 } from "../core/task.ts";
-import { cut, foreign, foreignLine, quoted, shellQuoted } from "../core/text.ts";
+import { cut, cutMiddle, foreign, foreignLine, quoted, shellQuoted } from "../core/text.ts";
 
 const itemLength = 120;
 /** A host is woken with it. */
 const questionLength = 400;
 const wordsLength = 200;
 const changesShown = 3;
+const doneShown = 3;
 /** Where somebody asked for all of it. */
 const wholeLength = 100_000;
 
@@ -117,24 +118,34 @@ export function dryRunText(
     `cwd: ${command.cwd}`,
     `set: ${command.setNames.join(" ")}`,
     `stdin: ${command.stdinPath ?? "/dev/null"}`,
-    `argv: ${command.argv.map(shellQuoted).join(" ")}`,
+    `argv: ${command.argv.map((word) => (word === prompt ? "'<the prompt below>'" : shellQuoted(word))).join(" ")}`,
     "",
     prompt.trimEnd(),
   ].join("\n");
 }
 
-/** Tasks that need a person first, then what runs, then the rest. */
+/** Tasks that need a person first, then what runs, then what ended; of many that are done only their ids. */
 export function statusText(all: readonly Facts[], inFull: boolean, nowMs: number): string {
   if (all.length === 0) return 'no tasks; start one: dispatch run "…"';
   const rank = (facts: Facts) => {
     const state = derive(facts);
     if (state.kind === "waiting" || state.kind === "blocked") return 0;
-    return isLive(state) ? 1 : 2;
+    if (isLive(state)) return 1;
+    return state.kind === "done" ? 3 : 2;
   };
-  return [...all]
-    .sort((a, b) => rank(a) - rank(b))
-    .map((facts) => taskText(facts, inFull, nowMs))
-    .join("\n");
+  const sorted = [...all].sort((a, b) => rank(a) - rank(b));
+  const done = sorted.filter((facts) => rank(facts) === 3);
+  const isListed = !inFull && done.length > doneShown;
+  const shown = isListed ? sorted.filter((facts) => rank(facts) < 3) : sorted;
+  const texts = shown.map((facts) => taskText(facts, inFull, nowMs));
+  if (isListed) {
+    const ids = done.slice(0, 10).map(({ id }) => id);
+    const more = done.length > 10 ? ", …" : "";
+    texts.push(
+      `${paint("green", "✓")} ${done.length} done: ${ids.join(", ")}${more} (dispatch clean removes them)`,
+    );
+  }
+  return texts.join("\n");
 }
 
 function taskText(facts: Facts, inFull: boolean, nowMs: number): string {
@@ -156,10 +167,13 @@ function taskText(facts: Facts, inFull: boolean, nowMs: number): string {
       return `  question ${question.number}: ${text}`;
     }),
   );
-  // A blocked item has been shown with what the worker says of it.
-  const detail = state.kind === "blocked" && state.said !== null ? null : stateDetail(state);
+  // An item that is blocked or has failed has been shown with what the worker says of it.
+  const isShown =
+    (state.kind === "blocked" && state.said !== null) ||
+    (state.kind === "failed" && state.cause === "item_failed" && inFull);
+  const detail = isShown ? null : stateDetail(state);
   if (detail !== null) lines.push(`  ${detail}`);
-  const next = nextCommand(facts, state);
+  const next = state.kind === "done" && !inFull ? null : nextCommand(facts, state);
   if (next !== null) lines.push(`  next: ${next}`);
   return lines.join("\n");
 }
@@ -233,14 +247,14 @@ export function questionText(question: Question, limit: number = questionLength)
     ...(question.default === null ? [] : [`(default: ${question.default})`]),
   ].map((part) => ` ${cut(foreignLine(part), limit / 2)}`);
   const room = Math.max(limit / 4, limit - choices.join("").length);
-  return quoted(cut(foreignLine(question.text), room) + choices.join(""), limit);
+  return quoted(cutMiddle(foreignLine(question.text), room) + choices.join(""), limit);
 }
 
 /** What an outcome tells besides; the path as the reader sees it. */
 export interface Left {
   output: string | null;
-  /** Files that changed while it ran; the same as told just before; null where nobody can tell. */
-  changed: readonly string[] | "same" | null;
+  /** Files that changed while it ran; null where nobody can tell, or it has been told. */
+  changed: readonly string[] | null;
 }
 
 /** What a host is told: what happened, in a line or two, and the next command. */
@@ -266,17 +280,18 @@ export function outcomeText(facts: Facts, state: State, left: Left): string {
 function afterwards({ output, changed }: Left, next: string | null): string[] {
   const parts = [
     ...(output === null ? [] : [`output: ${output}`]),
-    ...(changed === null ? [] : [`changed meanwhile: ${changedText(changed)}`]),
+    ...changedText(changed),
     ...(next === null ? [] : [`next: ${next}`]),
   ];
   return parts.length === 0 ? [] : [parts.join("; ")];
 }
 
-function changedText(changed: readonly string[] | "same"): string {
-  if (changed === "same") return "the same";
-  if (changed.length === 0) return "nothing";
+/** That something changed is news; that nothing did is none. */
+function changedText(changed: Left["changed"]): string[] {
+  if (changed === null || changed.length === 0) return [];
   const shown = changed.slice(0, changesShown).map((path) => cut(foreignLine(path), 60));
-  return `${shown.join(", ")}${changed.length > changesShown ? ` and ${changed.length - changesShown} more` : ""}`;
+  const more = changed.length > changesShown ? ` and ${changed.length - changesShown} more` : "";
+  return [`changed meanwhile: ${shown.join(", ")}${more}`];
 }
 
 function outcomeLine(facts: Facts, state: State): string {
@@ -303,11 +318,10 @@ function count(value: number): string {
   return value < 999_950 ? `${(value / 1_000).toFixed(1)}k` : `${(value / 1_000_000).toFixed(1)}M`;
 }
 
-/** Outcome, figures, then what the worker left; `output` is the text of output.md. */
+/** Outcome, figures, then what the worker left; `output` is the text of output.md, or null. */
 export function resultText(
   facts: Facts,
   output: string | null,
-  outputPath: string,
   changed: readonly string[] | null,
 ): string {
   const state = derive(facts);
@@ -326,12 +340,11 @@ export function resultText(
   if (reported.length > 0) lines.push(`reported: ${reported.join(", ")}`);
   lines.push(...firstOf(shownPlan(facts).items, 40, (item) => itemText(item, false)));
   if (output !== null) lines.push("", "what the worker wrote:", foreign(output).trimEnd());
-  else lines.push(`no ${outputPath}`, ...finalWords(report));
+  else if (!report?.text) lines.push("it left no output");
+  // The first line has quoted it, if not in full.
+  else if (quoted(report.text, wordsLength) !== quoted(report.text, wholeLength))
+    lines.push("", "what the worker said last:", foreign(report.text).trimEnd());
   return lines.join("\n");
-}
-
-function finalWords(report: Report | undefined): string[] {
-  return report?.text ? ["", "what the worker said last:", foreign(report.text).trimEnd()] : [];
 }
 
 /** One event of a worker's log, or null for what is not worth a line. */

@@ -141,5 +141,6 @@ export function skillPaths() {
   };
 }
 const skillName = "skills/dispatch/SKILL.md";
+export const isSkill = (path: string) => path.endsWith(`/${skillName}`);
 /** A skill's folder that is a whole plugin has it: no installer of ours puts it there. */
 export const pluginManifest = (skillFolder: string) => `${skillFolder}/.claude-plugin/plugin.json`;

@@ -48,7 +48,8 @@ test("an agent whose parent was killed is ended before another is started", asyn
   await s.dispatch("run", "--model", "never_ends", "--id", "it", "x");
   await appears(join(s.home, "inner"));
   process.kill(Number(s.file("it", "runs/001/pid")), "SIGKILL");
-  await appears(s.path("it", "runs/001/exit"));
+  // Not until its exit record is whole does it count as ended.
+  await s.dispatch("wait", "it");
   const inner = Number(readFileSync(join(s.home, "inner"), "utf8"));
   expect(existsSync(`/proc/${inner}`)).toBe(true);
   expect(await s.dispatch("resume", "it", "--model", "finishes")).toMatchObject({ exit: 0 });

@@ -133,7 +133,7 @@ test("nothing is written that nobody has agreed to", async () => {
   const refused = await s.skill("install");
   expect(refused).toMatchObject({
     exit: 5,
-    err: "nothing was written: the user has to agree to it\nhint: dispatch skill install --yes\n",
+    err: "nothing was written: the user has to agree to it\nhint: they can read it and agree in a terminal: dispatch skill install; or, once they have: --yes\n",
   });
   expect(s.tree()).toEqual(before);
   // A file that was not there is only named, where no person reads.
@@ -144,7 +144,7 @@ test("nothing is written that nobody has agreed to", async () => {
   expect(await s.skill("install", "--skill-only")).toMatchObject({
     exit: 5,
     out: named,
-    err: "nothing was written: the user has to agree to it\nhint: dispatch skill install --skill-only --yes\n",
+    err: "nothing was written: the user has to agree to it\nhint: they can read it and agree in a terminal: dispatch skill install --skill-only; or, once they have: --yes\n",
   });
 
   const changes = [
@@ -168,7 +168,7 @@ test("nothing is written that nobody has agreed to", async () => {
   const installed = s.tree();
   expect(await s.skill("uninstall")).toMatchObject({
     exit: 5,
-    err: "nothing was written: the user has to agree to it\nhint: dispatch skill uninstall --yes\n",
+    err: "nothing was written: the user has to agree to it\nhint: they can read it and agree in a terminal: dispatch skill uninstall; or, once they have: --yes\n",
   });
   expect(s.tree()).toEqual(installed);
   expect(JSON.parse((await s.skill("uninstall", "--json", "--yes")).out)).toEqual({
@@ -200,7 +200,7 @@ test.each([
   });
   expect(await child.exited).toBe(exit);
   child.terminal!.close();
-  expect(seen).toContain("\u001b[32m+name: dispatch");
+  expect(seen).toContain("dispatch hook stop");
   expect(seen).toContain(isWritten ? "installed: " : "nothing was written");
   expect(Object.hasOwn(s.tree(), claudeSkill)).toBe(isWritten);
   expect(Object.hasOwn(s.tree(), settings)).toBe(isWritten);

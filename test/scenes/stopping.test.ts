@@ -22,7 +22,9 @@ test.each(["never_ends", "starts_tools", "ignores_term"])(
     expect((await s.task("it")).state).toBe("stopped");
     // Whoever stopped it is not told so.
     expect((await s.dispatch("wait")).out).toBe("");
-    expect((await s.dispatch("stop", "it")).out).toBe("it was not running\n");
+    expect((await s.dispatch("stop", "it")).out).toBe(
+      "it was not running; to give it up: dispatch clean it\n",
+    );
   },
 );
 

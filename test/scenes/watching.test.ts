@@ -31,7 +31,6 @@ test("status shows what needs you first, then what runs, then what ended", async
   ⋯ One (in progress)
   ○ Two
 ✓ a-done (finishes) — COMPLETE (1/1)
-  next: dispatch result a-done
 `);
   expect((await s.dispatch()).out).toStartWith(
     "Config loaded; default: finishes; 2 running, 1 ended.\n? c-asks",
