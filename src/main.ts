@@ -123,14 +123,15 @@ async function report(error: unknown, argv: readonly string[]): Promise<void> {
     printJson(errorToJson(known));
   } else {
     // Paths and names in it may be anybody's.
-    const { printable } = await import("./core/text.ts");
+    const { foreign } = await import("./core/text.ts");
     // "Not yet" and "it needs you" are no failures: an agent should do what they say, not mend something.
     const isFailure = known.kind !== "timedOut" && known.kind !== "needsPerson";
-    if (isFailure) talk.error(printable(known.message));
-    else talk.info(printable(known.message));
-    if (known.hint !== null) hint(printable(known.hint));
+    if (isFailure) talk.error(foreign(known.message));
+    else talk.info(foreign(known.message));
+    if (known.hint !== null) hint(foreign(known.hint));
   }
-  process.exit(known.exitCode);
+  // To a host, this code of a hook is news: it would be woken at the end of every turn.
+  process.exit(argv[0] === "hook" ? 1 : known.exitCode);
 }
 
 /** What the operating system refused, in its own words: a full disk, a read-only folder. */

@@ -45,7 +45,8 @@ export async function readRequests(given: Given): Promise<TaskRequest[]> {
     throw usageError("the prompt and the plan cannot both come from stdin");
   const words = given.prompt === undefined ? undefined : await givenText(given.prompt);
   if (words !== undefined && isBatch(words)) return batchRequests(words, given);
-  const misread = given.prompt === "-" ? misreadBatchLine(words!) : null;
+  const hasFlags = Object.values(perTask(given)).some((value) => value !== undefined);
+  const misread = given.prompt === "-" && !hasFlags ? misreadBatchLine(words!) : null;
   if (misread !== null) {
     throw usageError(
       `nothing was started\nline ${misread}: is this a batch? it has to begin with "# Title" (one #, a blank)`,
@@ -55,9 +56,18 @@ export async function readRequests(given: Given): Promise<TaskRequest[]> {
   return [await singleRequest({ ...given, prompt: words })];
 }
 
-function batchRequests(text: string, { id, model, plan, context, items, files, folder }: Given) {
-  const perTask = { id, plan, context, item: items[0], file: files[0] };
-  const flag = Object.entries(perTask).find(([, value]) => value !== undefined)?.[0];
+/** The flags that describe one task. */
+const perTask = ({ id, plan, context, items, files }: Given) => ({
+  id,
+  plan,
+  context,
+  item: items[0],
+  file: files[0],
+});
+
+function batchRequests(text: string, given: Given): TaskRequest[] {
+  const { model, folder } = given;
+  const flag = Object.entries(perTask(given)).find(([, value]) => value !== undefined)?.[0];
   if (flag !== undefined)
     throw usageError(
       `--${flag} goes with one task, and this text holds its own`,

@@ -1,17 +1,9 @@
 /** Telling a host session, or the people at this project's terminals, everything once. */
 
-import { type Event, eventsOf } from "../core/event.ts";
+import { type Event, eventsOf, taskKey } from "../core/event.ts";
 import type { Facts } from "../core/task.ts";
-import type { ProjectPaths } from "../store/paths.ts";
-import {
-  addTold,
-  ledgerName,
-  ledgerPath,
-  noteHost,
-  readHosts,
-  readLedger,
-  takeOver,
-} from "../store/told.ts";
+import { ledgerPath, type ProjectPaths } from "../store/paths.ts";
+import { addTold, ledgerName, noteHost, readHost, readLedger } from "../store/told.ts";
 import { hostProcess, hostSession } from "../unix/host.ts";
 import { withLock } from "../unix/lock.ts";
 import { isAlive, processIdentity } from "../unix/processes.ts";
@@ -19,7 +11,57 @@ import { isAlive, processIdentity } from "../unix/processes.ts";
 /** An agent reads all of it: more waits for the next call. */
 export const mostAtOnce = 20;
 
-const ownName = () => ledgerName(hostSession(process.env));
+/** The session's own process, by its number and its start; null where the host does not say, or it has gone. */
+function ownProcess(): string | null {
+  const pid = hostProcess(process.env);
+  return pid === null ? null : processIdentity(pid);
+}
+
+/** Whether the session is still there: one that was killed must leave its news to the next one. */
+export function isHostThere(): () => boolean {
+  if (hostProcess(process.env) === null) return () => true;
+  const host = ownProcess();
+  return () => host !== null && isAlive(host);
+}
+
+export interface Listener {
+  /** Whether a task is the session's: it asked for it, hears of it since its session has gone, or has gone on with it. A person's are all. */
+  hears: (facts: Facts) => boolean;
+  /** The name of the ledger that says what was told of it. */
+  ledgerOf: (facts: Facts) => string;
+}
+
+/** Who is told things here; reads what it needs of the ledgers once. */
+export function listener(project: ProjectPaths): Listener {
+  const host = hostSession(process.env);
+  const own = ledgerName(host);
+  if (host === null) return { hears: () => true, ledgerOf: () => own };
+
+  const identity = ownProcess();
+  const ledger = readLedger(project, own);
+  const sessions = new Map<string, boolean>([[host, true]]);
+  const isOurs = (session: string): boolean => {
+    const known = sessions.get(session);
+    if (known !== undefined) return known;
+    const isHeard = identity !== null && readHost(project, ledgerName(session)) === identity;
+    sessions.set(session, isHeard);
+    return isHeard;
+  };
+  const session = ({ asked }: Facts) => asked?.host ?? null;
+  return {
+    hears: (facts) => {
+      const asker = session(facts);
+      if (facts.asked === null || ledger.has(adoption(facts))) return true;
+      return asker !== null && isOurs(asker);
+    },
+    ledgerOf: (facts) => {
+      const asker = session(facts);
+      return asker !== null && isOurs(asker) ? ledgerName(asker) : own;
+    },
+  };
+}
+
+const adoption = (facts: Facts) => `@ ${taskKey(facts)}`;
 
 export interface News {
   told: number;
@@ -27,89 +69,77 @@ export interface News {
   left: number;
 }
 
+interface Telling {
+  /** At most so many at once. */
+  most: number;
+  /** How long to wait for somebody else who is telling just now. */
+  patienceMs?: number;
+  /** Events that are told though they were told before. */
+  isToldAgain?: (event: Event) => boolean;
+}
+
 /**
- * Tells what is new, at most `most` of it, and notes that it was told. One
- * waiter at a time does so: null where another is at it.
+ * Tells what is new and notes that it was told. One at a time does so for each
+ * ledger: null where another is at it.
  */
 export function tellNew(
   project: ProjectPaths,
+  { ledgerOf }: Listener,
   events: readonly Event[],
-  most: number,
   tell: (events: readonly Event[]) => void,
+  { most, patienceMs = 0, isToldAgain = () => false }: Telling,
 ): News | null {
-  const name = ownName();
-  const ledger = ledgerPath(project, name);
-  const outcome = withLock(ledger, 0, () => {
-    const { told } = readLedger(project, name);
-    const news = events.filter(({ key }) => !told.has(key));
-    const shown = news.slice(0, most);
-    if (shown.length > 0) tell(shown);
-    addTold(
-      ledger,
-      shown.map(({ key }) => key),
-    );
-    return { told: shown.length, left: news.length - shown.length };
-  });
-  return outcome ?? null;
-}
-
-/** Tells what is new, and once more all that still waits for the user. */
-export function tellPending(
-  project: ProjectPaths,
-  events: readonly Event[],
-  tell: (events: readonly Event[]) => void,
-): void {
-  const name = ownName();
-  const { told } = readLedger(project, name);
-  const asks = new Set(events.flatMap(({ kind, facts }) => (kind === "question" ? facts.id : [])));
-  const isPending = (event: Event) =>
-    event.kind === "question" || (event.state.kind === "blocked" && !asks.has(event.facts.id));
-  const pending = events.filter((event) => isPending(event) || !told.has(event.key));
-  const shown = pending.slice(0, mostAtOnce);
-  if (shown.length > 0) tell(shown);
-  addTold(
-    ledgerPath(project, name),
-    shown.map(({ key }) => key),
-  );
+  const news: News = { told: 0, left: 0 };
+  const byLedger = Map.groupBy(events, ({ facts }) => ledgerOf(facts));
+  for (const [name, own] of byLedger) {
+    const isTold = withLock(ledgerPath(project, name), patienceMs, () => {
+      const ledger = readLedger(project, name);
+      const due = own.filter((event) => !ledger.has(event.key) || isToldAgain(event));
+      const shown = due.slice(0, most - news.told);
+      if (shown.length > 0) tell(shown);
+      const keys = shown.flatMap(({ key }) => (ledger.has(key) ? [] : key));
+      addTold(project, name, keys);
+      news.told += shown.length;
+      news.left += due.length - shown.length;
+      return true;
+    });
+    if (isTold === undefined) return news.told > 0 ? news : null;
+  }
+  return news;
 }
 
 /** Notes as told what the session has seen, or done, by itself. */
 export function markTold(project: ProjectPaths, facts: Facts): void {
   const keys = eventsOf(facts).map(({ key }) => key);
-  addTold(ledgerPath(project, ownName()), keys);
+  addTold(project, listener(project).ledgerOf(facts), keys);
 }
-
-/** The tasks that concern this session: its own, and those of sessions that it has taken over. A person's are all. */
-export function ownTasks(project: ProjectPaths, all: readonly Facts[]): Facts[] {
-  const host = hostSession(process.env);
-  const { sessions } = readLedger(project, ownName());
-  return all.filter(({ asked }) => {
-    if (host === null || asked === null || asked.host === host) return true;
-    return asked.host !== null && sessions.size > 1 && sessions.has(ledgerName(asked.host));
-  });
-}
-
-const ownProcess = () => {
-  const pid = hostProcess(process.env);
-  return pid === null ? null : processIdentity(pid);
-};
 
 /** Lets others find out whether this session is still there. */
 export function noteSession(project: ProjectPaths): void {
-  const identity = ownProcess();
-  if (identity !== null) noteHost(project, ownName(), identity);
+  const [host, identity] = [hostSession(process.env), ownProcess()];
+  if (host !== null && identity !== null) noteHost(project, ledgerName(host), identity);
 }
 
-/**
- * Makes the tasks of sessions that have gone this one's: their process has
- * ended, or it is this one's own and has begun another session.
- */
+/** Who goes on with a task hears how it ends, whoever asked for it. */
+export function adopt(project: ProjectPaths, facts: Facts): void {
+  const host = hostSession(process.env);
+  if (host === null || listener(project).hears(facts)) return;
+  addTold(project, ledgerName(host), [adoption(facts)]);
+}
+
+/** Makes the tasks of sessions whose process has ended this one's, of each for one of those who try. */
 export function takeOverGone(project: ProjectPaths, all: readonly Facts[]): void {
-  const { sessions } = readLedger(project, ownName());
-  const hosts = new Set(all.map(({ asked }) => ledgerName(asked?.host ?? null)));
   const own = ownProcess();
-  for (const { name, identity } of readHosts(project)) {
-    if (!hosts.has(name) || sessions.has(name)) continue;
-    if (identity === own || !isAlive(identity)) takeOver(project, ownName(), name);
+  if (own === null) return;
+  for (const host of new Set(all.flatMap(({ asked }) => asked?.host ?? []))) {
+    const name = ledgerName(host);
+    const isGone = () => {
+      const identity = readHost(project, name);
+      return identity !== null && !isAlive(identity);
+    };
+    if (!isGone()) continue;
+    withLock(ledgerPath(project, name), 0, () => {
+      if (isGone()) noteHost(project, name, own);
+    });
   }
 }

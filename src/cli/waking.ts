@@ -10,11 +10,8 @@ import { noteSession } from "./telling.ts";
 /** Arranges it, and adds to a text what the host must do for it itself. */
 export function withWake(project: ProjectPaths, text: string): string {
   noteSession(project);
-  if (wakeOf(process.env) === "queue")
-    startDetached([...selfArgv(), "hook", "queue"], project.root);
-  const todo = ownPart();
+  const wake = wakeOf(process.env);
+  if (wake === "queue") startDetached([...selfArgv(), "hook", "queue"], project.root);
+  const todo = wakeText(wake);
   return todo === null ? text : `${text}\n${todo}`;
 }
-
-/** What this host has to do itself to hear of what still runs; null for nothing. */
-export const ownPart = () => wakeText(wakeOf(process.env));

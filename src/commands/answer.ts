@@ -8,6 +8,7 @@ import { quoted } from "../core/text.ts";
 import { checkText, givenText, json } from "../cli/arguments.ts";
 import { configured } from "../cli/configured.ts";
 import { currentProject, requireTask } from "../cli/project.ts";
+import { adopt } from "../cli/telling.ts";
 import { withWake } from "../cli/waking.ts";
 import { questionText } from "../render/human.ts";
 import { print, printJson } from "../render/write.ts";
@@ -54,6 +55,7 @@ export default defineCommand({
 
     const follows = await whatFollows(project, task, question, config);
     const to = question?.number ?? null;
+    adopt(project, facts);
     const said = `answered ${id}; ${followsText(id, follows)}`;
     // Whoever was woken by the question is to be woken again.
     const whole = follows.reader === "done" ? said : withWake(project, said);

@@ -1,32 +1,37 @@
 import { defineCommand } from "citty";
-import { notFound } from "../core/error.ts";
+import { notFound, ReaderGone } from "../core/error.ts";
 import { type Event, eventsOf } from "../core/event.ts";
-import { derive, type Facts, isLive } from "../core/task.ts";
+import { derive, type Facts, isLive, pendingQuestions } from "../core/task.ts";
 import { didYouMean } from "../core/text.ts";
 import { currentProject } from "../cli/project.ts";
 import { newsText } from "../cli/news.ts";
 import {
+  isHostThere,
+  type Listener,
+  listener,
   mostAtOnce,
   noteSession,
-  ownTasks,
   takeOverGone,
   tellNew,
-  tellPending,
 } from "../cli/telling.ts";
 import { print, talk } from "../render/write.ts";
-import type { ProjectPaths } from "../store/paths.ts";
-import { replace } from "../store/publish.ts";
-import { taskIds } from "../store/tasks.ts";
-import { ledgerName, waiterPath } from "../store/told.ts";
+import { type ProjectPaths, waiterPath } from "../store/paths.ts";
+import { append } from "../store/publish.ts";
+import { readUserText } from "../store/read.ts";
+import { ensureProject, taskIds } from "../store/tasks.ts";
+import { ledgerName } from "../store/told.ts";
 import { looks } from "../supervise/changes.ts";
 import { observeAll } from "../supervise/observe.ts";
 import { queueMessage } from "../unix/codex-host.ts";
-import { hooksAreOn, hostProcess, hostSession, isAttended } from "../unix/host.ts";
+import { hooksAreOn, hostProcess, hostSession, isAttended, wakeOf } from "../unix/host.ts";
 import { takePlace } from "../unix/lock.ts";
-import { isAlive, processIdentity } from "../unix/processes.ts";
 
 /** Exit 2 with a text on stderr wakes the session. */
 const wakes = 2;
+/** A waiter may be telling just then. */
+const startPatienceMs = 3_000;
+const queueRetryMs = 30_000;
+const queueTries = 20;
 
 /** By the names that the hosts' settings call them. */
 const hooks = { "session-start": sessionStart, prompt: wake, stop: wake, queue };
@@ -44,26 +49,41 @@ export default defineCommand({
   args,
   async run({ args: given }) {
     const { event } = given;
-    // No usage error: that one's exit code would wake a session at the end of every turn.
     if (!Object.hasOwn(hooks, event)) {
       const known = `hooks: ${names.join(", ")}`;
       throw notFound("unknown_hook", `no hook ${event}${didYouMean(event, names)}`, known);
     }
     // A headless run would be held up by it, and a worker's news are not its own.
-    if (event !== "queue" && !isAttended(process.env)) return;
+    const isWanted = event === "queue" ? wakeOf(process.env) === "queue" : isAttended(process.env);
+    if (!isWanted) return;
     if (event === "session-start") sayThatHooksAreOn();
     const project = currentProject();
-    if (taskIds(project).length > 0) await hooks[event as keyof typeof hooks](project);
+    if (taskIds(project).length === 0) return;
+    ensureProject(project);
+    await hooks[event as keyof typeof hooks](project);
   },
 });
 
 /** What waits for the user, told before or not, and what nobody has heard of. */
 function sessionStart(project: ProjectPaths): void {
-  const all = observeAll(project);
   noteSession(project);
+  const all = observeAll(project);
   takeOverGone(project, all);
-  tellPending(project, ownEvents(project, all), (events) => print(newsText(project, events)));
+  const who = listener(project);
+  const own = all.filter(who.hears);
+  const asking = new Set(own.filter(isAsking).map(({ id }) => id));
+  const isToldAgain = (event: Event) =>
+    event.kind === "question" || (event.state.kind === "blocked" && !asking.has(event.facts.id));
+  const tell = (events: readonly Event[]) => print(newsText(project, events));
+  const news = tellNew(project, who, own.flatMap(eventsOf), tell, {
+    most: mostAtOnce,
+    patienceMs: startPatienceMs,
+    isToldAgain,
+  });
+  if (news !== null && news.left > 0) print(`${news.left} more: dispatch status`);
 }
+
+const isAsking = (facts: Facts) => pendingQuestions(facts, derive(facts)).length > 0;
 
 /**
  * Runs beside the session, idle or not, until there is news. One is started with
@@ -71,22 +91,32 @@ function sessionStart(project: ProjectPaths): void {
  * each turn: the newest of them stays.
  */
 async function wake(project: ProjectPaths): Promise<void> {
-  const pid = hostProcess(process.env) ?? process.ppid;
-  const host = processIdentity(pid);
-  // A session that was killed must leave its news to the next one.
-  const isHostThere = () => host !== null && isAlive(host);
-  const tell = (events: readonly Event[]) => talk.info(newsText(project, events));
-  const place = takePlace(waiterPath(project, String(pid)));
-  takeOverGone(project, observeAll(project));
-  if (await tellWhenNews(project, () => place() && isHostThere(), tell)) process.exitCode = wakes;
+  const pid = hostProcess(process.env);
+  if (pid === null) return;
+  const isThere = isHostThere();
+  const isNewest = takePlace(waiterPath(project, String(pid)));
+  const tell = (events: readonly Event[]) => {
+    const text = newsText(project, events);
+    if (!isThere()) throw new ReaderGone();
+    talk.info(text);
+  };
+  if (await tellWhenNews(project, () => isNewest() && isThere(), tell)) process.exitCode = wakes;
 }
 
-/** Started by a command of a Codex session: hands each piece of news to its queue. */
+/** Started by a command of a Codex session: hands each piece of news to its queue, and again where that fails. */
 async function queue(project: ProjectPaths): Promise<void> {
-  const thread = hostSession(process.env) ?? "";
+  const thread = hostSession(process.env)!;
   const isNewest = takePlace(waiterPath(project, ledgerName(thread)));
   const tell = (events: readonly Event[]) => queueMessage(thread, newsText(project, events));
-  while (await tellWhenNews(project, isNewest, tell));
+  for (let failures = 0; failures < queueTries;) {
+    try {
+      if (!(await tellWhenNews(project, isNewest, tell))) return;
+      failures = 0;
+    } catch {
+      failures++;
+      await Bun.sleep(queueRetryMs);
+    }
+  }
 }
 
 /** True once something was told; false when nothing is left to wait for, or somebody else does. */
@@ -95,10 +125,13 @@ async function tellWhenNews(
   isStillNeeded: () => boolean,
   tell: (events: readonly Event[]) => void,
 ): Promise<boolean> {
+  let who: Listener | null = null;
   for await (const all of looks(project, null)) {
     if (!isStillNeeded()) return false;
-    const own = ownTasks(project, all);
-    const news = tellNew(project, own.flatMap(eventsOf), mostAtOnce, tell);
+    if (who === null) takeOverGone(project, all);
+    who ??= listener(project);
+    const own = all.filter(who.hears);
+    const news = tellNew(project, who, own.flatMap(eventsOf), tell, { most: mostAtOnce });
     if (news === null) continue;
     if (news.told > 0) return true;
     if (!own.some((facts) => isLive(derive(facts)))) return false;
@@ -106,11 +139,9 @@ async function tellWhenNews(
   return false;
 }
 
-const ownEvents = (project: ProjectPaths, all: readonly Facts[]) =>
-  ownTasks(project, all).flatMap(eventsOf);
-
 /** The session's shells are told that it will be woken, so that `run` need not say how to wait. */
 function sayThatHooksAreOn(): void {
   const path = process.env["CLAUDE_ENV_FILE"];
-  if (path) replace(path, `export ${hooksAreOn}\n`);
+  const line = `export ${hooksAreOn}\n`;
+  if (path && !(readUserText(path) ?? "").includes(line)) append(path, line);
 }

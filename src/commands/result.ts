@@ -22,7 +22,7 @@ export default defineCommand({
     const task = requireTask(project, given.id);
     const facts = observe(task);
     const output = readText(task.output, 1024 * 1024)?.text ?? null;
-    const changed = changedDuring(project, facts);
+    const changed = changedDuring(project, [facts])(facts);
     if (given.json) {
       const final = facts.run?.report.text ?? null;
       return printJson({

@@ -3,6 +3,7 @@ import { json } from "../cli/arguments.ts";
 import { configured } from "../cli/configured.ts";
 import { follow } from "../cli/follow.ts";
 import { currentProject, requireTask } from "../cli/project.ts";
+import { adopt } from "../cli/telling.ts";
 import { withWake } from "../cli/waking.ts";
 import { print, printJson } from "../render/write.ts";
 import { observe } from "../supervise/observe.ts";
@@ -37,8 +38,10 @@ export default defineCommand({
       await configured(),
       wish,
     );
+    adopt(project, observe(task));
     const where = inSession ? "in the same session" : "in a fresh session";
-    const text = withWake(project, `resumed ${task.id} as run ${number}, ${where}`);
+    const said = `resumed ${task.id} as run ${number}, ${where}`;
+    const text = given.follow ? said : withWake(project, said);
     if (given.json) printJson({ schema: 1, id: task.id, run: number, same_session: inSession });
     else print(text);
     if (given.follow) await follow(project, task);

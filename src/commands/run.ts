@@ -105,7 +105,8 @@ export default defineCommand({
       asked,
       route,
     }));
-    const text = withWake(project, dispatchedText(started, hostSession(process.env) === null));
+    const said = dispatchedText(started, hostSession(process.env) === null);
+    const text = given.follow ? said : withWake(project, said);
     if (!given.json) print(text);
     else if (requests[0]!.line === null) printJson({ schema: 1, ...startedJson(started[0]!) });
     else printJson({ schema: 1, tasks: started.map(startedJson) });

@@ -1,17 +1,18 @@
 import { defineCommand } from "citty";
 import { parseDuration } from "../core/duration.ts";
-import { DispatchError, usageError } from "../core/error.ts";
+import { DispatchError, ReaderGone, usageError } from "../core/error.ts";
 import { type Event, eventsOf } from "../core/event.ts";
 import { derive, isLive } from "../core/task.ts";
 import { json } from "../cli/arguments.ts";
 import { currentProject, requireTasks } from "../cli/project.ts";
 import { leftBy, newsText } from "../cli/news.ts";
-import { mostAtOnce, ownTasks, tellNew } from "../cli/telling.ts";
-import { ownPart } from "../cli/waking.ts";
+import { isHostThere, listener, mostAtOnce, tellNew } from "../cli/telling.ts";
+import { wakeText } from "../render/human.ts";
 import { eventToJson } from "../render/json.ts";
-import { print, printJson, talk } from "../render/write.ts";
+import { print, talk } from "../render/write.ts";
 import { ensureProject } from "../store/tasks.ts";
 import { looks } from "../supervise/changes.ts";
+import { wakeOf } from "../unix/host.ts";
 
 const args = {
   ids: { type: "positional", required: false, valueHint: "ID…", description: "these tasks only" },
@@ -38,16 +39,23 @@ export default defineCommand({
     const ids = requireTasks(project, given._);
     ensureProject(project);
 
+    const isThere = isHostThere();
     const tell = (events: readonly Event[]) => {
-      if (!given.json) return print(newsText(project, events));
-      for (const event of events) printJson(eventToJson(event, leftBy(project, event)));
+      const left = leftBy(project, events);
+      const lines = given.json
+        ? events.map((event) => JSON.stringify(eventToJson(event, left(event))))
+        : [newsText(project, events)];
+      if (!isThere()) throw new ReaderGone();
+      print(lines.join("\n"));
     };
 
     const until = Number.isFinite(timeoutMs) ? AbortSignal.timeout(timeoutMs) : undefined;
     const most = given.all ? Infinity : mostAtOnce;
+    const who = listener(project);
     for await (const all of looks(project, ids, until)) {
-      const watched = ids === null ? ownTasks(project, all) : all;
-      const news = tellNew(project, watched.flatMap(eventsOf), most, tell);
+      if (!isThere()) return;
+      const watched = ids === null ? all.filter(who.hears) : all;
+      const news = tellNew(project, who, watched.flatMap(eventsOf), tell, { most });
       if (news === null) continue;
       const isOver = !watched.some((facts) => isLive(derive(facts)));
       if (news.left > 0) talk.info(`${news.left} more: dispatch wait`);
@@ -55,7 +63,7 @@ export default defineCommand({
       if (!isOver && (news.told === 0 || given.all)) continue;
       // A host that waits by itself has to do so again, unless all depends on the user now.
       const goesOn = watched.some((facts) => derive(facts).kind === "running");
-      const again = goesOn && !given.json ? ownPart() : null;
+      const again = goesOn && !given.json ? wakeText(wakeOf(process.env)) : null;
       if (again !== null) print(again);
       return;
     }

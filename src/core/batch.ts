@@ -20,7 +20,14 @@
  * Reading never throws: every problem is returned with its line.
  */
 
-import { fencedLines, parsePlan, type PlanProblem } from "./plan.ts";
+import {
+  closesFence,
+  fencedLines,
+  fenceLine,
+  headingText,
+  parsePlan,
+  type PlanProblem,
+} from "./plan.ts";
 import { badTaskId, isTaskId } from "./task-id.ts";
 import { didYouMean } from "./text.ts";
 
@@ -42,9 +49,12 @@ export interface BatchTask {
 
 const titleLine = /^#(?:\s|$)/;
 // A known key is one without a blank behind it too: it must not become prose.
-const keyLine = /^(?:([A-Za-z][\w-]*):(?=\s|$)|(id|model|file|worktree):)(.*)$/is;
-const keyWithoutColon = /^(id|model|worktree)\s+\S+\s*$/i;
 const keys = ["id", "model", "file", "worktree"];
+/** Of these a line in the prose is a mistake; "file: …" can be prose. */
+const strict = keys.filter((key) => key !== "file").join("|");
+const keyLine = new RegExp(`^(?:([a-z][\\w-]*):(?=\\s|$)|(${keys.join("|")}):)(.*)$`, "is");
+const keyWithoutColon = new RegExp(`^(${strict})\\s+\\S+\\s*$`, "i");
+const strictKey = new RegExp(`^(${strict}):(?:\\s|$)`, "i");
 
 /** The line (1-based) that shows that a text was meant as a batch though it does not begin as one, or null. */
 export function misreadBatchLine(text: string): number | null {
@@ -52,7 +62,7 @@ export function misreadBatchLine(text: string): number | null {
   const first = lines.findIndex((line) => line.trim() !== "");
   if (/^\s*#/.test(lines[first] ?? "")) return first + 1;
   const isFenced = fencedLines(lines);
-  const key = lines.findIndex((line, at) => !isFenced[at] && /^(?:id|model|worktree):/i.test(line));
+  const key = lines.findIndex((line, at) => !isFenced[at] && strictKey.test(line));
   return key === -1 ? null : key + 1;
 }
 
@@ -85,7 +95,7 @@ function readTask(
 ): BatchTask {
   const task: BatchTask = {
     line: start + 1,
-    title: titleText(lines[start]!),
+    title: headingText(lines[start]!),
     id: null,
     model: null,
     files: [],
@@ -114,14 +124,6 @@ function readTask(
   return task;
 }
 
-/** Without the hashes that close it. By hand: a pattern would be slow on hostile lines. */
-function titleText(line: string): string {
-  const text = line.slice(1).trim();
-  let end = text.length;
-  while (text[end - 1] === "#") end--;
-  return end === 0 || /\s/.test(text[end - 1]!) ? text.slice(0, end).trimEnd() : text;
-}
-
 /** A fence that was forgotten must not take what is below it along: none may stay open, none begin within another. */
 function checkFences(
   lines: readonly string[],
@@ -130,17 +132,16 @@ function checkFences(
 ) {
   let opening: string | null = null;
   for (const [at, line] of lines.entries()) {
-    const [, mark, info] = /^\s*(`{3,}|~{3,})(.*)$/s.exec(line) ?? [];
+    const mark = fenceLine.exec(line)?.[1];
     if (mark === undefined) continue;
     if (!isFenced[at]) {
       problems.push({ line: at + 1, message: "the fenced block is never closed" });
       return;
     }
     if (opening === null) opening = mark;
-    else if (mark.startsWith(opening)) {
-      if (info!.trim() === "") opening = null;
-      else problems.push({ line: at + 1, message: "a fenced block begins within another" });
-    }
+    else if (closesFence(line, opening)) opening = null;
+    else if (mark.startsWith(opening))
+      problems.push({ line: at + 1, message: "a fenced block begins within another" });
   }
 }
 
@@ -186,15 +187,14 @@ function readBody(
   const parsed = parsePlan(lines.join("\n"));
   const { items } = parsed.plan;
   const report = (line: number, message: string) => problems.push({ line: offset + line, message });
-  for (const { line, message } of parsed.problems)
-    if (line > 0) report(line, message.replace(", read as open", "; expected [ ]"));
+  for (const { line, message } of parsed.problems) if (line > 0) report(line, message);
   for (const { line, text } of items) if (text === "") report(line, "the item is empty");
   if (items.length > 0 && items.every(({ marker }) => marker === "x"))
     report(items[0]!.line, "every item is ticked");
 
   const isFenced = fencedLines(lines);
   for (const [index, line] of lines.entries()) {
-    const key = isFenced[index] ? undefined : /^(id|model|worktree):(?:\s|$)/.exec(line)?.[1];
+    const key = isFenced[index] ? undefined : strictKey.exec(line)?.[1];
     if (!isFenced[index] && nearlyAnItem.test(line))
       report(index + 1, 'expected "- [ ] text", with its blanks');
     if (key !== undefined)

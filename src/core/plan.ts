@@ -40,8 +40,8 @@ export interface PlanProblem {
 }
 
 const itemLine = /^\s*(?:[-*+]|\d{1,9}[.)])\s+\[(.)\](?:\s(.*))?$/su;
-const fenceLine = /^\s*(`{3,}|~{3,})/;
-const headingStart = /^ {0,3}#{1,6}\s/;
+export const fenceLine = /^\s*(`{3,}|~{3,})/;
+const headingStart = /^ {0,3}#{1,6}(?:\s|$)/;
 
 export function parsePlan(text: string): { plan: Plan; problems: PlanProblem[] } {
   const lines = text.replace(/^\ufeff/, "").split(/\r?\n/);
@@ -65,7 +65,7 @@ export function parsePlan(text: string): { plan: Plan; problems: PlanProblem[] }
       closeItem();
       const marker = readMarker(item[1]!);
       if (marker === null) {
-        problems.push({ line: index + 1, message: `unknown marker [${item[1]}], read as open` });
+        problems.push({ line: index + 1, message: `unknown marker [${item[1]}]; expected [ ]` });
       }
       current = {
         marker: marker ?? " ",
@@ -113,17 +113,17 @@ export function fencedLines(lines: readonly string[]): boolean[] {
 }
 
 /** At least as long as what opened it, with nothing else on its line. */
-function closesFence(line: string, opening: string): boolean {
+export function closesFence(line: string, opening: string): boolean {
   const mark = fenceLine.exec(line)?.[1];
   return mark !== undefined && mark.startsWith(opening) && line.trim() === mark;
 }
 
-/** Without its hashes, those that close it included. By hand: a pattern would be slow on hostile lines. */
-function headingText(line: string): string {
+/** Without its hashes, those that close it included; `C#` keeps its own. By hand: a pattern would be slow on hostile lines. */
+export function headingText(line: string): string {
   const text = line.replace(headingStart, "").trim();
   let end = text.length;
   while (text[end - 1] === "#") end--;
-  return text.slice(0, end).trimEnd();
+  return end === 0 || /\s/.test(text[end - 1]!) ? text.slice(0, end).trimEnd() : text;
 }
 
 function readMarker(mark: string): Marker | null {

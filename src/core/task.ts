@@ -92,6 +92,10 @@ export type State =
 export const isLive = (state: State) =>
   state.kind === "running" || state.kind === "waiting" || state.kind === "stopping";
 
+/** The open questions that somebody waits for: none of a task that is done, or was stopped. */
+export const pendingQuestions = ({ questions }: Facts, { kind }: State): Question[] =>
+  kind === "waiting" || kind === "blocked" ? questions.filter(isOpen) : [];
+
 /** Nothing goes on by itself any more. */
 export const hasEnded = (state: State) => !isLive(state) && state.kind !== "queued";
 

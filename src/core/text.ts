@@ -32,7 +32,7 @@ export function oneLine(text: string): string {
  * (`<system-reminder>`). A bracket before anything but a tag stays.
  */
 export function foreign(text: string): string {
-  return printable(text).replace(/[<\uff1c](?=[/!?|]?[\p{L}_|])/gu, "\u2039");
+  return printable(text).replace(/[<\ufe64\uff1c](?![\s\d<=-]|$)/gu, "\u2039");
 }
 
 /** The same, on one line. */

@@ -7,7 +7,7 @@ import { formatDuration } from "../core/duration.ts";
 import type { Event } from "../core/event.ts";
 import { answerCommand, nextCommand } from "../core/next.ts";
 import { type Item, progress } from "../core/plan.ts";
-import { isOpen, type Question } from "../core/question.ts";
+import type { Question } from "../core/question.ts";
 import type { Route } from "../core/route.ts";
 import type { StreamEvent, Tokens } from "../core/stream.ts";
 import {
@@ -18,6 +18,7 @@ import {
   type Facts,
   hasEnded,
   isLive,
+  pendingQuestions,
   shownPlan,
   type State,
 } from "../core/task.ts";
@@ -159,8 +160,7 @@ function taskText(facts: Facts, inFull: boolean, nowMs: number): string {
     const current = isLive(state) ? plan.items.find((item) => item.marker === " ") : undefined;
     lines.push(...firstOf(plan.items, 40, (item) => itemText(item, item === current)));
   }
-  // A task that is done needs no answer any more.
-  const open = state.kind === "done" ? [] : facts.questions.filter(isOpen);
+  const open = pendingQuestions(facts, state);
   lines.push(
     ...firstOf(open, 10, (question) => {
       const text = questionText(question, inFull ? wholeLength : questionLength);
@@ -263,7 +263,8 @@ export function eventText(event: Event, left: Left): string {
   if (event.kind === "outcome") return outcomeText(facts, event.state, left);
   const { number } = event.question;
   const text = questionText(event.question);
-  const rest = text.includes("…") ? ` (whole: dispatch status ${facts.id})` : "";
+  const isWhole = text === questionText(event.question, wholeLength);
+  const rest = isWhole ? "" : ` (whole: dispatch status ${facts.id})`;
   return `${facts.id} asks: ${text}${rest}\nthe user replies: ${answerCommand(facts.id, number)}`;
 }
 
@@ -289,10 +290,13 @@ function afterwards({ output, changed }: Left, next: string | null): string[] {
 /** That something changed is news; that nothing did is none. */
 function changedText(changed: Left["changed"]): string[] {
   if (changed === null || changed.length === 0) return [];
-  const shown = changed.slice(0, changesShown).map((path) => cut(foreignLine(path), 60));
+  const shown = changed.slice(0, changesShown).map(pathText);
   const more = changed.length > changesShown ? ` and ${changed.length - changesShown} more` : "";
   return [`changed meanwhile: ${shown.join(", ")}${more}`];
 }
+
+/** Its worker chose the name: one that could be read as more than a name stands in quotes. */
+const pathText = (path: string) => (/^[\w@%+=./-]+$/.test(path) ? cut(path, 60) : quoted(path, 60));
 
 function outcomeLine(facts: Facts, state: State): string {
   const { done, total } = progress(shownPlan(facts));
@@ -341,8 +345,7 @@ export function resultText(
   lines.push(...firstOf(shownPlan(facts).items, 40, (item) => itemText(item, false)));
   if (output !== null) lines.push("", "what the worker wrote:", foreign(output).trimEnd());
   else if (!report?.text) lines.push("it left no output");
-  // The first line has quoted it, if not in full.
-  else if (quoted(report.text, wordsLength) !== quoted(report.text, wholeLength))
+  else if (!lines[0]!.endsWith(quoted(report.text, wholeLength)))
     lines.push("", "what the worker said last:", foreign(report.text).trimEnd());
   return lines.join("\n");
 }

@@ -11,7 +11,8 @@ import { derive, type Facts, shownPlan, type State } from "../core/task.ts";
 import { foreign, foreignLine } from "../core/text.ts";
 
 const iso = (ms: number | null | undefined) =>
-  ms === null || ms === undefined ? null : new Date(ms).toISOString();
+  // A file's time can lie beyond what a date can say.
+  ms === null || ms === undefined || !(Math.abs(ms) <= 8.64e15) ? null : new Date(ms).toISOString();
 const safe = (text: string | null) => (text === null ? null : foreign(text));
 
 /** @param outputPath where the task's output is, or null when it left none */
@@ -52,7 +53,7 @@ function questionToJson(question: Question): TaskJson["questions"][number] {
     text: foreign(question.text),
     options: question.options.map(foreign),
     default: safe(question.default),
-    asked: new Date(question.askedMs).toISOString(),
+    asked: iso(question.askedMs) ?? "",
     answered: question.answer !== null,
     acknowledged: question.acknowledged,
   };
@@ -101,16 +102,18 @@ export function eventToJson(
   };
 }
 
+const cleaned = (value: unknown): unknown => {
+  if (typeof value === "string") return foreign(value);
+  return Array.isArray(value) ? value.map(cleaned) : value;
+};
+
 /** One event of a worker's log. */
 export function logToJson(event: StreamEvent): object {
-  const entries = Object.entries(event).map(([key, value]) => [
-    key,
-    typeof value === "string" ? foreign(value) : value,
-  ]);
+  const entries = Object.entries(event).map(([key, value]) => [key, cleaned(value)]);
   return { schema: 1, ...Object.fromEntries(entries) };
 }
 
 export const errorToJson = ({ code, message, hint }: DispatchError): ErrorJson => ({
   schema: 1,
-  error: { code, message, hint },
+  error: { code, message: foreign(message), hint: safe(hint) },
 });

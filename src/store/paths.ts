@@ -24,7 +24,7 @@ export interface ProjectPaths {
   /** Where folders are made whole before they are renamed into place. */
   staging: string;
   tasks: string;
-  /** A file for each host session: what it has been told. */
+  /** What each host session has been told, where it lives, and who waits for it. */
   told: string;
 }
 
@@ -39,6 +39,12 @@ export function projectPaths(root: string): ProjectPaths {
     told: `${folder}/told`,
   };
 }
+
+/** @param name a session's: see store/told.ts */
+export const ledgerPath = (project: ProjectPaths, name: string) => `${project.told}/${name}`;
+export const hostPath = (project: ProjectPaths, name: string) => `${project.told}/${name}.host`;
+/** @param who the process, or the session, that is waited for */
+export const waiterPath = (project: ProjectPaths, who: string) => `${project.told}/${who}.waiter`;
 
 export interface TaskPaths {
   id: string;

@@ -7,7 +7,7 @@ import { refused } from "../core/error.ts";
 import { type Plan, parsePlan } from "../core/plan.ts";
 import type { Asked } from "../core/task.ts";
 import { isTaskId } from "../core/task-id.ts";
-import { oneLine } from "../core/text.ts";
+import { quoted } from "../core/text.ts";
 import { type ProjectPaths, type TaskPaths, taskPaths, taskPathsIn } from "./paths.ts";
 import { create, isErrno, replace } from "./publish.ts";
 import { isFile, readFolders, readText } from "./read.ts";
@@ -17,7 +17,7 @@ const longestPlan = 1024 * 1024;
 /** Makes `.dispatch` where it is missing. Refuses one that is a link: its files would be elsewhere. */
 export function ensureProject(project: ProjectPaths): void {
   checkProject(project);
-  for (const folder of [project.folder, project.tasks, project.staging]) {
+  for (const folder of [project.folder, project.tasks, project.staging, project.told]) {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
   }
   if (!isFile(project.gitignore)) create(project.gitignore, "*\n");
@@ -38,7 +38,7 @@ function checkFolders(folders: readonly string[]): void {
     const stat = lstatSync(folder, { throwIfNoEntry: false });
     if (stat === undefined || stat.isDirectory()) continue;
     const what = stat.isSymbolicLink()
-      ? `a link to ${oneLine(readlinkSync(folder))}`
+      ? `a link to ${quoted(readlinkSync(folder), 200)}`
       : "not a folder";
     throw refused(
       "dispatch_folder",
@@ -133,7 +133,8 @@ const askedSchema = v.object({
   answerTimeoutMs: v.number(),
   host: v.nullable(v.string()),
   folder: v.string(),
-  created: v.string(),
+  // Dates are reckoned with, and stand in the keys of what was told.
+  created: v.pipe(v.string(), v.isoTimestamp()),
 });
 
 /** What was asked; null for a folder of another program, or when the file cannot be read. */

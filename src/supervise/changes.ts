@@ -37,8 +37,16 @@ export async function* looks(
     if (isSettled && hasEnded(derive(facts))) ended.set(id, { mark, facts });
     return facts;
   };
+  /** A task whose files cannot be read must not keep the others from being heard of. */
+  const lookIfPossible = (id: string): Facts | [] => {
+    try {
+      return look(id);
+    } catch {
+      return [];
+    }
+  };
 
   for await (const _ of watchTicks(project.folder, heartbeatMs, { until, noisy: [logName] })) {
-    yield (ids ?? taskIds(project)).map(look);
+    yield ids?.map(look) ?? taskIds(project).flatMap(lookIfPossible);
   }
 }

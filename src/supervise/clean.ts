@@ -19,13 +19,22 @@ const abandonedMs = 3_600_000;
  */
 export function cleanTask(project: ProjectPaths, task: TaskPaths): boolean {
   if (isLive(derive(observe(task)))) return false;
-  const tmps = runNumbers(task).flatMap((number) => readRecord(runPaths(task, number))?.tmp ?? []);
+  const tmps = tmpsOf(task);
   const isIdle = (moved: TaskPaths) =>
     runNumbers(moved).every((number) => !isLocked(runPaths(moved, number).log));
   if (!removeTask(project, task, isIdle)) return false;
-  // The record is a file that a worker could have changed: only a folder of our making is removed.
-  for (const tmp of tmps) if (isTmpOf(task, tmp)) rmSync(tmp, { recursive: true, force: true });
+  removeAll(tmps);
   return true;
+}
+
+/** Its runs' folders for temporary files. A record is a file that a worker could have changed: only those of our making. */
+export const tmpsOf = (task: TaskPaths): string[] =>
+  runNumbers(task)
+    .flatMap((number) => readRecord(runPaths(task, number))?.tmp ?? [])
+    .filter((tmp) => isTmpOf(task, tmp));
+
+export function removeAll(folders: readonly string[]): void {
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true });
 }
 
 export const sweep = (project: ProjectPaths) => sweepStaging(project, Date.now() - abandonedMs);

@@ -3,10 +3,10 @@
 import { refused } from "../core/error.ts";
 import type { Route } from "../core/route.ts";
 import type { Asked } from "../core/task.ts";
-import { rmSync } from "node:fs";
-import { isTmpOf, type ProjectPaths, runPaths, type TaskPaths } from "../store/paths.ts";
-import { readRecord, runNumbers } from "../store/runs.ts";
+import type { ProjectPaths, TaskPaths } from "../store/paths.ts";
+import { runNumbers } from "../store/runs.ts";
 import { createTask, ensureProject, taskExists } from "../store/tasks.ts";
+import { removeAll, tmpsOf } from "./clean.ts";
 import { launch } from "./launch.ts";
 import { rememberModel } from "./routing.ts";
 import { stopRuns } from "./stop.ts";
@@ -44,11 +44,9 @@ export async function startTasks(
 }
 
 async function takeBack(task: TaskPaths): Promise<void> {
-  const numbers = runNumbers(task);
-  const tmps = numbers.flatMap((number) => readRecord(runPaths(task, number))?.tmp ?? []);
-  await stopRuns(task, numbers, takeBackMs).catch(() => false);
-  for (const tmp of tmps) if (isTmpOf(task, tmp)) rmSync(tmp, { recursive: true, force: true });
-  rmSync(task.folder, { recursive: true, force: true });
+  const tmps = tmpsOf(task);
+  await stopRuns(task, runNumbers(task), takeBackMs).catch(() => false);
+  removeAll([...tmps, task.folder]);
 }
 
 function takeTask(

@@ -18,7 +18,6 @@ function isGit(path: string): boolean {
   );
 }
 
-// Nothing that a repository's own config names is run, and no lock is taken.
 const readOnly = [
   "--no-optional-locks",
   "-c",
@@ -26,37 +25,49 @@ const readOnly = [
   "-c",
   "core.hooksPath=/dev/null",
 ];
-const patienceMs = 5_000;
+/** Objects that are not there are not fetched, whatever a repository's config names for that. */
+const offline = { GIT_ALLOW_PROTOCOL: "none", GIT_NO_LAZY_FETCH: "1", GIT_TERMINAL_PROMPT: "0" };
+const patienceMs = 2_000;
 
-/**
- * Files of a checkout, relative to it, that changed between two times (epoch
- * milliseconds), by whatever hand: committed, uncommitted, new or deleted, but
- * not ignored. Null where git cannot tell: no git, no checkout, or too slow.
- */
-export function changedFiles(root: string, fromMs: number, toMs: number): string[] | null {
-  if (gitTopLevel(root) !== root) return null;
-  const then = `HEAD@{${new Date(fromMs).toISOString()}}`;
-  // A checkout without commits has no HEAD to compare with: what it has, is new.
-  const tracked = git(root, ["diff", "--no-ext-diff", "--no-renames", "--name-only", "-z", then]);
-  const others = git(root, [
-    "ls-files",
-    "--others",
-    "--exclude-standard",
-    "-z",
-    ...(tracked === null ? ["--cached"] : []),
-  ]);
-  if (others === null) return null;
-  const isWithin = (path: string) => {
-    const ms = changedAt(`${root}/${path}`);
-    return ms !== null && ms >= Math.floor(fromMs) && ms <= toMs;
-  };
-  return [...new Set([...(tracked ?? []), ...others])].filter(isWithin).sort();
+export interface FileChange {
+  /** Relative to the checkout. */
+  path: string;
+  /** Epoch milliseconds. */
+  ms: number;
 }
 
-/** When the file was written; when it went, by its folder, if it is no longer there. */
+/**
+ * Files of a checkout that may have changed since a time (epoch milliseconds), by
+ * whatever hand: committed, uncommitted, new or deleted, but not ignored; with when
+ * they were last written. What a repository's own config names (filters, monitors,
+ * transports) is not run. Null where git cannot tell: no git, no checkout, or too slow.
+ */
+export function changesSince(root: string, sinceMs: number): FileChange[] | null {
+  if (gitTopLevel(root) !== root) return null;
+  // A reflog counts in seconds, and a commit belongs to the whole of its own.
+  const then = `HEAD@{${new Date(sinceMs - 1_000).toISOString()}}`;
+  // By names and times alone: comparing contents would run filters. Where nothing was committed
+  // yet, there is no tree.
+  const before = git(root, ["ls-tree", "-r", "-z", "--name-only", "--full-tree", then]) ?? [];
+  const now = git(root, ["ls-files", "--cached", "--others", "--exclude-standard", "-z"]);
+  if (now === null) return null;
+  return [...new Set([...before, ...now])].sort().flatMap((path) => {
+    const ms = changedAt(`${root}/${path}`);
+    return ms !== null && ms >= Math.floor(sinceMs) ? { path, ms } : [];
+  });
+}
+
+/** When the file was last written or moved; where it is gone, when the nearest folder that is left was. */
 function changedAt(path: string): number | null {
-  const stat = lstatSync(path, { throwIfNoEntry: false });
-  return (stat ?? statSync(dirname(path), { throwIfNoEntry: false }))?.mtimeMs ?? null;
+  try {
+    const stat = lstatSync(path, { throwIfNoEntry: false });
+    // Not the time of its content, which can be set, and which a move keeps.
+    if (stat !== undefined) return stat.ctimeMs;
+  } catch {
+    // A file stands where one of its folders was.
+  }
+  const folder = dirname(path);
+  return folder === path ? null : changedAt(folder);
 }
 
 function git(root: string, args: readonly string[]): string[] | null {
@@ -64,9 +75,11 @@ function git(root: string, args: readonly string[]): string[] | null {
   if (binary === null) return null;
   const { exitCode, stdout } = Bun.spawnSync([binary, ...readOnly, ...args], {
     cwd: root,
+    env: { ...process.env, ...offline },
     stdin: "ignore",
     stderr: "ignore",
     timeout: patienceMs,
+    killSignal: "SIGKILL",
     maxBuffer: 16 * 1024 * 1024,
   });
   return exitCode === 0

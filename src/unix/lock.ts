@@ -7,7 +7,15 @@
  * pids are reused, and a zombie answers to its own.
  */
 
-import { closeSync, constants, fstatSync, openSync, renameSync, statSync } from "node:fs";
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  openSync,
+  renameSync,
+  statSync,
+  unlinkSync,
+} from "node:fs";
 
 const [shared, exclusive, nonBlocking] = [1, 2, 4];
 
@@ -94,7 +102,12 @@ export function takePlace(path: string): () => boolean {
   const mine = `${path}.${crypto.randomUUID().slice(0, 8)}`;
   // Kept open: the number of a file that is gone could be given to the next.
   const fd = openSync(mine, O_WRONLY | O_CREAT | O_EXCL, 0o600);
-  renameSync(mine, path);
+  try {
+    renameSync(mine, path);
+  } catch (error) {
+    unlinkSync(mine);
+    throw error;
+  }
   const { ino } = fstatSync(fd);
   return () => statSync(path, { throwIfNoEntry: false })?.ino === ino;
 }

@@ -1,5 +1,6 @@
 /**
- * Finding every process of a run. Agents start their tools in sessions of their
+ * Which process is which: by its number and its start, since numbers are used
+ * again; and all that belong to a run. Agents start their tools in sessions of their
  * own, so a process group is not enough: a run's processes are those that carry
  * its random token in their environment, and all that descend from them.
  */
@@ -53,16 +54,10 @@ export function processIdentity(pid: number): string | null {
 export const isAlive = (identity: string) =>
   processIdentity(Number.parseInt(identity, 10)) === identity;
 
-function startByProc(pid: number): string | null {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
-    const [state, ...rest] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-    // Field 22 of all, in clock ticks since the machine was started.
-    return state === "Z" || state === "X" ? null : rest[18]!;
-  } catch {
-    return null;
-  }
-}
+const startByProc = (pid: number): string | null => {
+  const process = readStat(String(pid));
+  return process === null || process.zombie ? null : process.started;
+};
 
 function startByPs(pid: number): string | null {
   const { stdout } = Bun.spawnSync(["ps", "-o", "lstart=", "-p", String(pid)], {
@@ -73,25 +68,28 @@ function startByPs(pid: number): string | null {
 }
 
 function listByProc(): Process[] {
-  const processes: Process[] = [];
-  for (const entry of readdirSync("/proc")) {
-    if (!/^\d+$/.test(entry)) continue;
-    try {
-      // pid (command) state parent …; the command may hold spaces and parentheses.
-      const stat = readFileSync(`/proc/${entry}/stat`, "latin1");
-      const close = stat.lastIndexOf(")");
-      const [state, parent] = stat.slice(close + 2).split(" ", 2);
-      processes.push({
-        pid: Number(entry),
-        parent: Number(parent),
-        zombie: state === "Z" || state === "X",
-        command: stat.slice(stat.indexOf("(") + 1, close),
-      });
-    } catch {
-      // It ended while we looked.
-    }
+  return readdirSync("/proc").flatMap((entry) =>
+    /^\d+$/.test(entry) ? (readStat(entry) ?? []) : [],
+  );
+}
+
+/** Null where it has ended, perhaps while we looked. `started` counts clock ticks since the machine was started. */
+function readStat(pid: string): (Process & { started: string }) | null {
+  try {
+    // pid (command) state parent …; the command may hold spaces and parentheses.
+    const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
+    const close = stat.lastIndexOf(")");
+    const [state, parent, ...rest] = stat.slice(close + 2).split(" ");
+    return {
+      pid: Number(pid),
+      parent: Number(parent),
+      zombie: state === "Z" || state === "X",
+      command: stat.slice(stat.indexOf("(") + 1, close),
+      started: rest[17]!,
+    };
+  } catch {
+    return null;
   }
-  return processes;
 }
 
 function environHas(pid: number, marks: readonly string[]): boolean {

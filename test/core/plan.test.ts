@@ -153,9 +153,9 @@ describe("a plan is read as workers write it", () => {
       "- [-] a\n- [~] b\n- [✅] c\n- [x] d\n",
       [item(1, " ", "a"), item(2, " ", "b"), item(3, " ", "c"), item(4, "x", "d")],
       [
-        { line: 1, message: "unknown marker [-], read as open" },
-        { line: 2, message: "unknown marker [~], read as open" },
-        { line: 3, message: "unknown marker [✅], read as open" },
+        { line: 1, message: "unknown marker [-]; expected [ ]" },
+        { line: 2, message: "unknown marker [~]; expected [ ]" },
+        { line: 3, message: "unknown marker [✅]; expected [ ]" },
       ],
     ],
     [

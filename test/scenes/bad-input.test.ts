@@ -253,7 +253,7 @@ test("a .dispatch that is a link elsewhere is refused", async () => {
     const { exit, err } = await s.dispatch(...argv);
     expect(exit).toBe(4);
     expect(err).toContain(
-      `.dispatch is a link to ${s.home}/elsewhere; expected a folder of its own`,
+      `.dispatch is a link to "${s.home}/elsewhere"; expected a folder of its own`,
     );
   }
   expect(readdirSync(join(s.home, "elsewhere"))).toEqual([]);
@@ -386,7 +386,7 @@ test.each(["ipc", "runs", "notes"])(
       const { exit, err } = await s.dispatch(...argv);
       expect(exit).toBe(4);
       expect(err).toContain(
-        `/it/${folder} is a link to ${elsewhere}; expected a folder of its own`,
+        `/it/${folder} is a link to "${elsewhere}"; expected a folder of its own`,
       );
     }
     expect(readdirSync(elsewhere)).toEqual(["001.question"]);

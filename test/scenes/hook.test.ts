@@ -155,7 +155,103 @@ test("a cleared session, another one in the same process, goes on with its tasks
   await s.dispatch("wait", "it");
   const told = await s.dispatchWith({ env: after }, "hook", "stop");
   expect(told).toMatchObject({ exit: 2, err: expect.stringContaining("it done") });
-  expect(await before.dispatch("hook", "stop")).toMatchObject({ exit: 2 });
+  expect(await before.dispatch("hook", "stop")).toEqual(silent);
+});
+
+test("of several sessions that come after one, one hears of its tasks; then the next after that", async () => {
+  const s = scene();
+  const first = session(s, "first");
+  await first.dispatch("run", "--model", "waits", "--id", "it", "x");
+  await first.dispatch("run", "--model", "finishes", "--id", "other", "x");
+  await s.dispatch("wait", "other");
+  first.process.kill("SIGKILL");
+  await first.process.exited;
+
+  const heirs = [session(s, "second"), session(s, "third")];
+  const told = [];
+  for (const heir of heirs) told.push((await heir.dispatch("hook", "session-start")).out);
+  expect(told).toEqual([expect.stringContaining("other done"), ""]);
+  await s.open("go");
+  await s.dispatch("wait", "it");
+  expect(await heirs[1]!.dispatch("hook", "stop")).toEqual(silent);
+  expect(await heirs[0]!.dispatch("hook", "stop")).toMatchObject({
+    exit: 2,
+    err: expect.stringContaining("it done"),
+  });
+  heirs[0]!.process.kill("SIGKILL");
+  await heirs[0]!.process.exited;
+  expect(await session(s, "fourth").dispatch("hook", "session-start")).toEqual(silent);
+});
+
+test("a wait whose session was killed leaves the news to the next one", async () => {
+  const s = scene();
+  const one = session(s, "one");
+  await one.dispatch("run", "--model", "waits", "--id", "it", "x");
+  const orphan = one.dispatch("wait");
+  one.process.kill("SIGKILL");
+  await one.process.exited;
+  expect(await orphan).toEqual(silent);
+  await s.open("go");
+  await s.dispatch("wait", "it");
+  const { out } = await session(s, "two").dispatch("hook", "session-start");
+  expect(out).toContain("it done");
+});
+
+test("a session that goes on with a person's task hears of it", async () => {
+  const s = scene();
+  await s.dispatch("run", "--model", "asks", "--id", "it", "x");
+  await s.dispatch("wait");
+  const one = session(s, "one");
+  expect(await one.hook("stop").left).toEqual(silent);
+  await one.dispatch("answer", "it", "red");
+  await s.dispatch("wait");
+  expect(await one.hook("stop").left).toMatchObject({
+    exit: 2,
+    err: expect.stringContaining("it done"),
+  });
+});
+
+test.each([
+  ["a task folder that is none", { DISPATCH_TASK_DIR: "/nonsense" }, null],
+  ["a ledger that is a FIFO", {}, 'rm -f "$TOLD"/*; mkfifo "$TOLD/$LEDGER"'],
+  ["a ledger that is a folder", {}, 'rm -f "$TOLD"/*; mkdir "$TOLD/$LEDGER"'],
+  [
+    "a date with a newline",
+    {},
+    `sed -i 's/^created: .*/created: "Nov 20 2026\\n"/' "$TASK/task.yaml"`,
+  ],
+  ["no date", {}, `sed -i 's/^created: .*/created: garbage/' "$TASK/task.yaml"`],
+])("no session is woken for ever by %s", async (_, more, damage) => {
+  const s = scene();
+  const one = session(s, "one");
+  await one.dispatch("run", "--model", "finishes", "--id", "it", "x");
+  await s.dispatch("wait");
+  if (damage !== null) {
+    const env = {
+      TOLD: join(s.project, ".dispatch/told"),
+      LEDGER: new Bun.CryptoHasher("sha256").update("one").digest("hex").slice(0, 16),
+      TASK: s.path("it", ""),
+    };
+    Bun.spawnSync(["sh", "-c", damage], { env: { ...s.env, ...env } });
+  }
+  const ends: number[] = [];
+  for (let turn = 0; turn < 3; turn++)
+    ends.push((await s.dispatchWith({ env: { ...one.env, ...more } }, "hook", "stop")).exit);
+  expect(ends.slice(1)).not.toContain(2);
+});
+
+test("a task whose files cannot be used keeps nobody from hearing of the others", async () => {
+  const s = scene();
+  const one = session(s, "one");
+  await one.dispatch("run", "--model", "never_ends", "--id", "broken", "x");
+  await one.dispatch("run", "--model", "finishes", "--id", "it", "x");
+  mkdirSync(s.path("broken", "notes/.lock"), { recursive: true });
+  writeFileSync(s.path("broken", "notes/001.md"), "x");
+  await s.dispatch("wait", "it");
+  expect(await one.hook("stop").left).toMatchObject({
+    exit: 2,
+    err: expect.stringContaining("it done"),
+  });
 });
 
 test.each([
@@ -228,7 +324,7 @@ test("in a sandbox that would end its worker, nothing is started", async () => {
 
 test("an unknown hook is an error, and wakes nobody", async () => {
   expect(await scene().dispatch("hook", "stpo")).toEqual({
-    exit: 3,
+    exit: 1,
     out: "",
     err: "error: no hook stpo; did you mean stop?\nhint: hooks: session-start, prompt, stop, queue\n",
   });

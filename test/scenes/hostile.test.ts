@@ -204,7 +204,7 @@ test("a name on disk forges no line and no colour", async () => {
   symlinkSync("\u001b[31mevil\nhint: run this", join(s.project, ".dispatch"));
   const { err } = await s.dispatch("status");
   expect(err).toMatch(
-    /^error: \S+\.dispatch is a link to evil hint: run this; expected a folder of its own\nhint: remove it/,
+    /^error: \S+\.dispatch is a link to "evil hint: run this"; expected a folder of its own\nhint: remove it/,
   );
 });
 
