@@ -120,6 +120,7 @@ const claude = {
   CLAUDECODE: "1",
   CLAUDE_CODE_ENTRYPOINT: "cli",
   CLAUDE_CODE_SESSION_ID: "11111111-2222-4333-8444-555555555555",
+  CLAUDE_PID: String(process.pid),
 };
 const hooked = { ...claude, DISPATCH_WAKE: "hook" };
 const batch = (model: string) =>
