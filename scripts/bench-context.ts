@@ -13,7 +13,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { pinned } from "../test/real/agents.ts";
-import { isolated, withAgents } from "../test/real/isolation.ts";
+import { runIsolated } from "../test/real/isolation.ts";
 import { tokens } from "./bench/context/count.ts";
 import * as original from "./bench/context/original.ts";
 import * as ours from "./bench/context/ours.ts";
@@ -33,15 +33,6 @@ const { values: given } = parseArgs({
     isolated: { type: "boolean", default: false },
   },
 });
-
-/** The same command again, where nothing but the loopback is. */
-async function isolate(): Promise<void> {
-  const env = await withAgents("bench:context");
-  const argv = [process.execPath, import.meta.path, ...process.argv.slice(2), "--isolated"];
-  const child = Bun.spawn(isolated(argv), { env, stdio: ["ignore", "inherit", "inherit"] });
-  for (const signal of signals) process.on(signal, () => child.kill(signal));
-  process.exitCode = await child.exited;
-}
 
 async function measure(): Promise<void> {
   // Whatever a session has started goes with it.
@@ -93,4 +84,6 @@ function publish(tables: string, runs: number): void {
   writeFileSync(documentPath, `${before}${marks.start}\n${tables}\n${how}\n\n${marks.end}${after}`);
 }
 
-await (given.isolated ? measure() : isolate());
+/** The same command again, where nothing but the loopback is. */
+const again = [process.execPath, import.meta.path, ...process.argv.slice(2), "--isolated"];
+await (given.isolated ? measure() : runIsolated("bench:context", again));

@@ -63,7 +63,7 @@ export function listener(project: ProjectPaths): Listener {
 
 const adoption = (facts: Facts) => `@ ${taskKey(facts)}`;
 
-export interface News {
+interface News {
   told: number;
   /** How many there are beyond the most that is told at once. */
   left: number;

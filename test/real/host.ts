@@ -9,7 +9,7 @@ import { hooks } from "../../skills/dispatch/.claude-plugin/plugin.json";
 import type { LoggedRequest, Scenario, Step } from "./model-server.ts";
 import { stage } from "./stage.ts";
 
-export interface Host {
+interface Host {
   /** Types a line at the prompt and sends it. */
   say(text: string): Promise<void>;
   /** Resolves once the screen shows it. */
@@ -96,12 +96,7 @@ export async function startHost(
 }
 
 /** A Codex that is as settled, works without its daemon, and may run `dispatch` outside its sandbox. */
-export function settleCodex(
-  home: string,
-  project: string,
-  env: Record<string, string>,
-  url: string,
-) {
+function settleCodex(home: string, project: string, env: Record<string, string>, url: string) {
   const folder = join(home, ".codex");
   mkdirSync(join(folder, "rules"), { recursive: true });
   const rule = 'prefix_rule(pattern=["dispatch"], decision="allow")\n';

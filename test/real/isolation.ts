@@ -4,12 +4,14 @@
  */
 import { ensureAgents } from "./agents.ts";
 
+const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+
 /**
- * Installs the agents and makes sure of the namespace, and returns the environment for `isolated`.
- * Ends the process with 1 and one line on stderr where either is not to be had: what was skipped
- * would look like what has passed.
+ * Runs a command there, with the agents installed, and ends as it does; signals are passed on.
+ * Ends the process with 1 and one line on stderr where it cannot be run: what was skipped would
+ * look like what has passed.
  */
-export async function withAgents(name: string): Promise<Record<string, string | undefined>> {
+export async function runIsolated(name: string, argv: string[]): Promise<void> {
   const cannot = (why: string): never => {
     console.error(`${name} cannot run: ${why.trim().replaceAll(/\s*\n\s*/g, " · ")}`);
     process.exit(1);
@@ -25,11 +27,14 @@ export async function withAgents(name: string): Promise<Record<string, string | 
     stderr: "pipe",
   });
   if (!probe.success) cannot(`no network namespace to be had: ${probe.stderr.toString()}`);
-  return env;
+
+  const child = Bun.spawn(isolated(argv), { env, stdio: ["ignore", "inherit", "inherit"] });
+  for (const signal of signals) process.on(signal, () => child.kill(signal));
+  process.exitCode = await child.exited;
 }
 
 /** The command in a namespace of its own, as the same user. */
-export function isolated(command: string[]): string[] {
+function isolated(command: string[]): string[] {
   const withLoopback = ["sh", "-c", 'ip link set lo up && exec "$@"', "sh"];
   const [uid, gid] = [process.getuid!(), process.getgid!()];
   if (uid === 0) return ["unshare", "-n", "--", ...withLoopback, ...command];

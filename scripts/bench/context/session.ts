@@ -33,7 +33,7 @@ export interface Measured {
   listing: number;
 }
 
-export interface Setting {
+interface Setting {
   /** The text of SKILL.md. */
   skill: string;
   /** The tools that need not be confirmed, which costs no tokens. */

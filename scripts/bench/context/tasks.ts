@@ -39,7 +39,7 @@ export const rateLimits: Task = {
     "rate-limits is done: login and signup are limited, by account and by address, with the counters in Redis behind REDIS_URL; nine new tests pass.",
 };
 
-export const authReview: Task = {
+const authReview: Task = {
   id: "auth-review",
   title: "Auth review",
   model: "opus",
@@ -58,7 +58,7 @@ export const authReview: Task = {
     "auth-review is done: four findings, worst first: password reset tokens stay valid after use (src/auth/reset.ts:41). The report is in its output.md.",
 };
 
-export const apiTests: Task = {
+const apiTests: Task = {
   id: "api-tests",
   title: "API tests",
   model: "sonnet",
@@ -75,7 +75,7 @@ export const apiTests: Task = {
     "api-tests is done: 31 tests, of which two fail: a cancelled order can still be paid, and a negative quantity is accepted.",
 };
 
-export const upgradeNotes: Task = {
+const upgradeNotes: Task = {
   id: "upgrade-notes",
   title: "Upgrade notes",
   model: "sonnet",
