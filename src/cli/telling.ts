@@ -1,9 +1,17 @@
 /** Telling a host session, or the people at this project's terminals, everything once. */
 
+import { ReaderGone } from "../core/error.ts";
 import { type Event, eventsOf, taskKey } from "../core/event.ts";
 import type { Facts } from "../core/task.ts";
 import { ledgerPath, type ProjectPaths } from "../store/paths.ts";
-import { addTold, ledgerName, noteHost, readHost, readLedger } from "../store/told.ts";
+import {
+  addTold,
+  forgetSession,
+  ledgerName,
+  noteHost,
+  readHosts,
+  readLedger,
+} from "../store/told.ts";
 import { hostProcess, hostSession } from "../unix/host.ts";
 import { withLock } from "../unix/lock.ts";
 import { isAlive, processIdentity } from "../unix/processes.ts";
@@ -29,39 +37,51 @@ export interface Listener {
   hears: (facts: Facts) => boolean;
   /** The name of the ledger that says what was told of it. */
   ledgerOf: (facts: Facts) => string;
+  /** Of what this session itself was told. */
+  own: string;
 }
 
-/** Who is told things here; reads what it needs of the ledgers once. */
+/** Who is told things here, as the files say it at this moment. */
 export function listener(project: ProjectPaths): Listener {
   const host = hostSession(process.env);
   const own = ledgerName(host);
-  if (host === null) return { hears: () => true, ledgerOf: () => own };
+  if (host === null) return { hears: () => true, ledgerOf: () => own, own };
 
   const identity = ownProcess();
-  const ledger = readLedger(project, own);
-  const sessions = new Map<string, boolean>([[host, true]]);
-  const isOurs = (session: string): boolean => {
-    const known = sessions.get(session);
-    if (known !== undefined) return known;
-    const isHeard = identity !== null && readHost(project, ledgerName(session)) === identity;
-    sessions.set(session, isHeard);
-    return isHeard;
+  const heard = readHosts(project).filter((session) => session.identity === identity);
+  const sessions = new Set([own, ...heard.map(({ name }) => name)]);
+  const adopted = new Map<string, string>();
+  for (const name of sessions) {
+    for (const line of linesOf(project, name)) if (line.startsWith("@ ")) adopted.set(line, name);
+  }
+  const names = new Map<string, string>();
+  const nameOf = (session: string) => {
+    const name = names.get(session) ?? ledgerName(session);
+    names.set(session, name);
+    return name;
   };
-  const session = ({ asked }: Facts) => asked?.host ?? null;
+  const ledgerOf = (facts: Facts): string | null => {
+    const asker = facts.asked?.host ?? null;
+    if (asker !== null && sessions.has(nameOf(asker))) return nameOf(asker);
+    return adopted.get(adoption(facts)) ?? null;
+  };
   return {
-    hears: (facts) => {
-      const asker = session(facts);
-      if (facts.asked === null || ledger.has(adoption(facts))) return true;
-      return asker !== null && isOurs(asker);
-    },
-    ledgerOf: (facts) => {
-      const asker = session(facts);
-      return asker !== null && isOurs(asker) ? ledgerName(asker) : own;
-    },
+    hears: (facts) => facts.asked === null || ledgerOf(facts) !== null,
+    ledgerOf: (facts) => ledgerOf(facts) ?? own,
+    own,
   };
 }
 
 const adoption = (facts: Facts) => `@ ${taskKey(facts)}`;
+
+/** None where they cannot be read: a session that has gone must not silence this one. */
+function linesOf(project: ProjectPaths, name: string): Set<string> {
+  try {
+    return readLedger(project, name);
+  } catch {
+    return new Set();
+  }
+}
 
 interface News {
   told: number;
@@ -80,32 +100,40 @@ interface Telling {
 
 /**
  * Tells what is new and notes that it was told. One at a time does so for each
- * ledger: null where another is at it.
+ * ledger: null where another is at it, and nothing was told of the others.
  */
 export function tellNew(
   project: ProjectPaths,
-  { ledgerOf }: Listener,
+  { ledgerOf, own }: Listener,
   events: readonly Event[],
   tell: (events: readonly Event[]) => void,
   { most, patienceMs = 0, isToldAgain = () => false }: Telling,
 ): News | null {
   const news: News = { told: 0, left: 0 };
-  const byLedger = Map.groupBy(events, ({ facts }) => ledgerOf(facts));
-  for (const [name, own] of byLedger) {
-    const isTold = withLock(ledgerPath(project, name), patienceMs, () => {
-      const ledger = readLedger(project, name);
-      const due = own.filter((event) => !ledger.has(event.key) || isToldAgain(event));
+  let isBusy = false;
+  for (const [name, some] of Map.groupBy(events, ({ facts }) => ledgerOf(facts))) {
+    const tellSome = () => {
+      const told = readLedger(project, name);
+      // What this session has heard before it came to hear of all that another asked for.
+      const heard = name === own ? told : linesOf(project, own);
+      const isTold = ({ key }: Event) => told.has(key) || heard.has(key);
+      const due = some.filter((event) => !isTold(event) || isToldAgain(event));
       const shown = due.slice(0, most - news.told);
       if (shown.length > 0) tell(shown);
-      const keys = shown.flatMap(({ key }) => (ledger.has(key) ? [] : key));
+      const keys = shown.flatMap(({ key }) => (told.has(key) ? [] : key));
       addTold(project, name, keys);
       news.told += shown.length;
       news.left += due.length - shown.length;
       return true;
-    });
-    if (isTold === undefined) return news.told > 0 ? news : null;
+    };
+    try {
+      isBusy = withLock(ledgerPath(project, name), patienceMs, tellSome) === undefined || isBusy;
+    } catch (error) {
+      // A reader that has gone must stop us, a ledger of somebody who has gone must not.
+      if (name === own || error instanceof ReaderGone) throw error;
+    }
   }
-  return news;
+  return isBusy && news.told === 0 ? null : news;
 }
 
 /** Notes as told what the session has seen, or done, by itself. */
@@ -122,24 +150,26 @@ export function noteSession(project: ProjectPaths): void {
 
 /** Who goes on with a task hears how it ends, whoever asked for it. */
 export function adopt(project: ProjectPaths, facts: Facts): void {
+  noteSession(project);
   const host = hostSession(process.env);
   if (host === null || listener(project).hears(facts)) return;
   addTold(project, ledgerName(host), [adoption(facts)]);
 }
 
-/** Makes the tasks of sessions whose process has ended this one's, of each for one of those who try. */
+/**
+ * Makes the tasks of sessions whose process has ended this one's; of two who do so at once,
+ * the later. Sessions of which nothing is left are forgotten.
+ */
 export function takeOverGone(project: ProjectPaths, all: readonly Facts[]): void {
   const own = ownProcess();
   if (own === null) return;
-  for (const host of new Set(all.flatMap(({ asked }) => asked?.host ?? []))) {
-    const name = ledgerName(host);
-    const isGone = () => {
-      const identity = readHost(project, name);
-      return identity !== null && !isAlive(identity);
-    };
-    if (!isGone()) continue;
-    withLock(ledgerPath(project, name), 0, () => {
-      if (isGone()) noteHost(project, name, own);
-    });
+  const askers = new Set(all.flatMap(({ asked }) => (asked?.host ? ledgerName(asked.host) : [])));
+  const adoptions = new Set(all.map(adoption));
+  for (const { name, identity } of readHosts(project)) {
+    if (identity === own || isAlive(identity)) continue;
+    const isLeft =
+      askers.has(name) || [...linesOf(project, name)].some((line) => adoptions.has(line));
+    if (isLeft) noteHost(project, name, own);
+    else forgetSession(project, name);
   }
 }

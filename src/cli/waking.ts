@@ -5,11 +5,9 @@ import type { ProjectPaths } from "../store/paths.ts";
 import { wakeOf } from "../unix/host.ts";
 import { selfArgv } from "../unix/self.ts";
 import { startDetached } from "../unix/spawn.ts";
-import { noteSession } from "./telling.ts";
 
 /** Arranges it, and adds to a text what the host must do for it itself. */
 export function withWake(project: ProjectPaths, text: string): string {
-  noteSession(project);
   const wake = wakeOf(process.env);
   if (wake === "queue") startDetached([...selfArgv(), "hook", "queue"], project.root);
   const todo = wakeText(wake);

@@ -7,7 +7,6 @@ import { currentProject } from "../cli/project.ts";
 import { newsText } from "../cli/news.ts";
 import {
   isHostThere,
-  type Listener,
   listener,
   mostAtOnce,
   noteSession,
@@ -94,6 +93,7 @@ async function wake(project: ProjectPaths): Promise<void> {
   const pid = hostProcess(process.env);
   if (pid === null) return;
   const isThere = isHostThere();
+  noteSession(project);
   const isNewest = takePlace(waiterPath(project, String(pid)));
   const tell = (events: readonly Event[]) => {
     const text = newsText(project, events);
@@ -125,11 +125,10 @@ async function tellWhenNews(
   isStillNeeded: () => boolean,
   tell: (events: readonly Event[]) => void,
 ): Promise<boolean> {
-  let who: Listener | null = null;
   for await (const all of looks(project, null)) {
     if (!isStillNeeded()) return false;
-    if (who === null) takeOverGone(project, all);
-    who ??= listener(project);
+    takeOverGone(project, all);
+    const who = listener(project);
     const own = all.filter(who.hears);
     const news = tellNew(project, who, own.flatMap(eventsOf), tell, { most: mostAtOnce });
     if (news === null) continue;

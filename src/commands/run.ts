@@ -8,11 +8,12 @@ import { configured } from "../cli/configured.ts";
 import { follow } from "../cli/follow.ts";
 import { currentProject, folderInProject } from "../cli/project.ts";
 import { readRequests, type TaskRequest } from "../cli/request.ts";
+import { noteSession } from "../cli/telling.ts";
 import { withWake } from "../cli/waking.ts";
 import { dispatchedText, dryRunText, type Started } from "../render/human.ts";
 import { print, printJson } from "../render/write.ts";
 import { type ProjectPaths, runPaths, taskPaths } from "../store/paths.ts";
-import { taskExists } from "../store/tasks.ts";
+import { ensureProject, taskExists } from "../store/tasks.ts";
 import { dispatchDepth } from "../supervise/command.ts";
 import { prepare, type Prepared } from "../supervise/launch.ts";
 import { findRoute } from "../supervise/routing.ts";
@@ -99,6 +100,8 @@ export default defineCommand({
       );
     }
 
+    ensureProject(project);
+    noteSession(project);
     const tasks = await startTasks(project, planned);
     const started = planned.map(({ asked, route }, index) => ({
       id: tasks[index]!.id,

@@ -51,9 +51,9 @@ export default defineCommand({
 
     const until = Number.isFinite(timeoutMs) ? AbortSignal.timeout(timeoutMs) : undefined;
     const most = given.all ? Infinity : mostAtOnce;
-    const who = listener(project);
     for await (const all of looks(project, ids, until)) {
       if (!isThere()) return;
+      const who = listener(project);
       const watched = ids === null ? all.filter(who.hears) : all;
       const news = tellNew(project, who, watched.flatMap(eventsOf), tell, { most });
       if (news === null) continue;

@@ -43,6 +43,8 @@ export function projectPaths(root: string): ProjectPaths {
 /** @param name a session's: see store/told.ts */
 export const ledgerPath = (project: ProjectPaths, name: string) => `${project.told}/${name}`;
 export const hostPath = (project: ProjectPaths, name: string) => `${project.told}/${name}.host`;
+/** The session that a file of that kind is about, or null for any other file. */
+export const hostName = (file: string) => /^([0-9a-f]{16})\.host$/.exec(file)?.[1] ?? null;
 /** @param who the process, or the session, that is waited for */
 export const waiterPath = (project: ProjectPaths, who: string) => `${project.told}/${who}.waiter`;
 

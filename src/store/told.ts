@@ -10,11 +10,11 @@
  */
 
 import { createHash } from "node:crypto";
-import { existsSync } from "node:fs";
+import { existsSync, rmSync } from "node:fs";
 import { failed } from "../core/error.ts";
-import { hostPath, ledgerPath, type ProjectPaths } from "./paths.ts";
+import { hostName, hostPath, ledgerPath, type ProjectPaths } from "./paths.ts";
 import { append, replace } from "./publish.ts";
-import { readText } from "./read.ts";
+import { readNames, readText } from "./read.ts";
 
 const ledgerLimit = 16 * 1024 * 1024;
 
@@ -37,8 +37,9 @@ export function readLedger(project: ProjectPaths, name: string): Set<string> {
 }
 
 /** Written after the telling: killed in between, it is told twice rather than never. */
-export function addTold(project: ProjectPaths, name: string, keys: readonly string[]): void {
-  if (keys.length > 0) append(ledgerPath(project, name), `${keys.join("\n")}\n`);
+export function addTold(project: ProjectPaths, name: string, lines: readonly string[]): void {
+  // The line before may have been cut off by a crash.
+  if (lines.length > 0) append(ledgerPath(project, name), `\n${lines.join("\n")}\n`);
 }
 
 /** @param identity of the process that hears of the session's tasks from now on */
@@ -46,6 +47,20 @@ export function noteHost(project: ProjectPaths, name: string, identity: string):
   if (readHost(project, name) !== identity) replace(hostPath(project, name), identity);
 }
 
-/** The process that hears of a session's tasks, or null where none has said so. */
-export const readHost = (project: ProjectPaths, name: string): string | null =>
+const readHost = (project: ProjectPaths, name: string): string | null =>
   readText(hostPath(project, name))?.text ?? null;
+
+/** Every session that has said so, by name, with the process that hears of its tasks. */
+export function readHosts(project: ProjectPaths): { name: string; identity: string }[] {
+  return readNames(project.told).flatMap((file) => {
+    const name = hostName(file);
+    const identity = name === null ? null : readHost(project, name);
+    return name === null || identity === null ? [] : [{ name, identity }];
+  });
+}
+
+/** A session of which nothing is left here to be told. */
+export function forgetSession(project: ProjectPaths, name: string): void {
+  for (const path of [hostPath(project, name), ledgerPath(project, name)])
+    rmSync(path, { force: true });
+}

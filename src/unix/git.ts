@@ -49,9 +49,15 @@ export function changesSince(root: string, sinceMs: number): FileChange[] | null
   // By names and times alone: comparing contents would run filters. Where nothing was committed
   // yet, there is no tree.
   const before = git(root, ["ls-tree", "-r", "-z", "--name-only", "--full-tree", then]) ?? [];
-  const now = git(root, ["ls-files", "--cached", "--others", "--exclude-standard", "-z"]);
+  const now = git(root, ["ls-files", "-t", "--cached", "--others", "--exclude-standard", "-z"]);
   if (now === null) return null;
-  return [...new Set([...before, ...now])].sort().flatMap((path) => {
+  const paths = new Set(before);
+  for (const entry of now) {
+    // "S" marks what a sparse checkout leaves out.
+    if (entry.startsWith("S ")) paths.delete(entry.slice(2));
+    else paths.add(entry.slice(2));
+  }
+  return [...paths].sort().flatMap((path) => {
     const ms = changedAt(`${root}/${path}`);
     return ms !== null && ms >= Math.floor(sinceMs) ? { path, ms } : [];
   });
@@ -70,12 +76,16 @@ function changedAt(path: string): number | null {
   return folder === path ? null : changedAt(folder);
 }
 
+/** What names another repository than the one in this folder. */
+const withoutGit = (env: Record<string, string | undefined>) =>
+  Object.fromEntries(Object.entries(env).filter(([name]) => !name.startsWith("GIT_")));
+
 function git(root: string, args: readonly string[]): string[] | null {
   const binary = Bun.which("git");
   if (binary === null) return null;
   const { exitCode, stdout } = Bun.spawnSync([binary, ...readOnly, ...args], {
     cwd: root,
-    env: { ...process.env, ...offline },
+    env: { ...withoutGit(process.env), ...offline },
     stdin: "ignore",
     stderr: "ignore",
     timeout: patienceMs,

@@ -5,7 +5,7 @@
  * its random token in their environment, and all that descend from them.
  */
 
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 
 export interface Process {
   pid: number;
@@ -45,14 +45,29 @@ export function signal(pid: number, name: NodeJS.Signals): boolean {
   }
 }
 
-/** A process by its number and its start, since numbers are used again; null where there is none. */
+/**
+ * A process by its number, its start, and the name space that numbers are of;
+ * null where there is none.
+ */
 export function processIdentity(pid: number): string | null {
   const started = process.platform === "linux" ? startByProc(pid) : startByPs(pid);
-  return started === null ? null : `${pid} ${started}`;
+  return started === null ? null : `${pid} ${started} ${numbersOf()}`;
 }
 
-export const isAlive = (identity: string) =>
-  processIdentity(Number.parseInt(identity, 10)) === identity;
+/** Whether it lives, as far as can be told: who is in a container of its own, or says nothing readable, may. */
+export function isAlive(identity: string): boolean {
+  const [pid, ...rest] = identity.split(" ");
+  if (rest.length < 2 || rest.at(-1) !== numbersOf() || !/^\d+$/.test(pid!)) return true;
+  return processIdentity(Number(pid)) === identity;
+}
+
+function numbersOf(): string {
+  try {
+    return readlinkSync("/proc/self/ns/pid");
+  } catch {
+    return "pid";
+  }
+}
 
 const startByProc = (pid: number): string | null => {
   const process = readStat(String(pid));

@@ -211,6 +211,55 @@ test("a session that goes on with a person's task hears of it", async () => {
   });
 });
 
+test("what a session has gone on with is its successor's too, and nothing is told to it twice", async () => {
+  const s = scene();
+  const [asker, other] = [session(s, "asker"), session(s, "other")];
+  await s.dispatch("run", "--model", "asks", "--id", "persons", "x");
+  await asker.dispatch("run", "--model", "asks", "--id", "askers", "x");
+  await s.dispatch("wait", "persons");
+  await s.dispatch("wait", "askers");
+  await other.dispatch("answer", "persons", "red");
+  await other.dispatch("answer", "askers", "red");
+  const told = await other.dispatch("wait", "--all");
+  for (const id of ["persons", "askers"]) expect(told.out).toContain(`${id} done`);
+
+  // It comes to hear of all that the asker asked for, and has heard this.
+  asker.process.kill("SIGKILL");
+  await asker.process.exited;
+  expect(await other.dispatch("hook", "session-start")).toEqual(silent);
+
+  await s.dispatch("run", "--model", "asks", "--id", "later", "x");
+  await s.dispatch("wait", "later");
+  await other.dispatch("note", "later", "hurry");
+  await other.dispatch("answer", "later", "red");
+  await s.dispatch("wait", "later");
+  other.process.kill("SIGKILL");
+  await other.process.exited;
+  const { out } = await session(s, "heir").dispatch("hook", "session-start");
+  expect(out).toContain("later done");
+});
+
+test("a waiter of an heir lets the session that has come back hear of its own", async () => {
+  const s = scene();
+  const asker = session(s, "asker");
+  await asker.dispatch("run", "--model", "waits", "--id", "it", "x");
+  asker.process.kill("SIGKILL");
+  await asker.process.exited;
+  const heir = session(s, "heir");
+  await heir.dispatch("hook", "session-start");
+  const waiter = heir.hook("stop");
+  await waiting(s, heir);
+  const back = session(s, "asker");
+  await back.dispatch("hook", "session-start");
+  expect(await waiter.left).toEqual(silent);
+  await s.open("go");
+  await s.dispatch("wait", "it");
+  expect(await back.hook("stop").left).toMatchObject({
+    exit: 2,
+    err: expect.stringContaining("it done"),
+  });
+});
+
 test.each([
   ["a task folder that is none", { DISPATCH_TASK_DIR: "/nonsense" }, null],
   ["a ledger that is a FIFO", {}, 'rm -f "$TOLD"/*; mkfifo "$TOLD/$LEDGER"'],

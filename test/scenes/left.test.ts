@@ -42,6 +42,19 @@ test.each<[string, string, string[]]>([
   expect(told).not.toContain("a.log");
 });
 
+test("looks at this checkout, whatever the environment names", async () => {
+  const s = await checkout("echo 2 >>tracked");
+  await s.dispatch("run", "--id", "it", "x");
+  const env = { GIT_DIR: join(s.home, "none.git"), GIT_WORK_TREE: s.home };
+  const { out } = await s.dispatchWith({ env }, "wait", "it", "--json");
+  expect(JSON.parse(out).changed).toContain("tracked");
+});
+
+test("does not miss what a sparse checkout leaves out", async () => {
+  const s = await checkout("echo 1 >new", "git sparse-checkout set --no-cone /kept /tracked");
+  expect(await changed(s)).not.toContain("d/f");
+});
+
 test("runs nothing that a repository's config names", async () => {
   const s = await checkout(
     `echo 2 >tracked
