@@ -3,9 +3,8 @@
  * and the scripted model server. Nothing here sleeps: whatever the terminal is sent wakes the
  * waiting for what it is to show.
  */
-import { cpSync, mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { hooks } from "../../skills/dispatch/.claude-plugin/plugin.json";
 import type { LoggedRequest, Scenario, Step } from "./model-server.ts";
 import { stage } from "./stage.ts";
 
@@ -95,12 +94,8 @@ export async function startHost(
   };
 }
 
-/** A Codex that is as settled, works without its daemon, and may run `dispatch` outside its sandbox. */
+/** A Codex that is as settled, and works without its daemon. */
 function settleCodex(home: string, project: string, env: Record<string, string>, url: string) {
-  const folder = join(home, ".codex");
-  mkdirSync(join(folder, "rules"), { recursive: true });
-  const rule = 'prefix_rule(pattern=["dispatch"], decision="allow")\n';
-  writeFileSync(join(folder, "rules/dispatch.rules"), rule);
   const config = `model_provider = "local"
 # Any other is asked about at its start.
 model = "gpt-6.1-sol"
@@ -117,7 +112,7 @@ enabled = false
 [projects."${project}"]
 trust_level = "trusted"
 `;
-  writeFileSync(join(folder, "config.toml"), config);
+  writeFileSync(join(home, ".codex/config.toml"), config);
   // Its shells are login shells.
   writeFileSync(join(home, ".profile"), `export PATH=${env["PATH"]}\n`);
 }
@@ -159,29 +154,24 @@ const textOf = (content: any): string =>
 export const ofHost = (request: LoggedRequest) => !request.side && request.match === null;
 
 /**
- * A stage with a host on it: the skill and its hooks installed, manual permissions, and for each
- * worker's scenario a gate (a FIFO) in the project. The host's own scenario has no `match`.
+ * A stage with a host on it: the skill installed as a person does it, manual permissions, and for
+ * each worker's scenario a gate (a FIFO) in the project. The host's own scenario has no `match`.
  */
 export async function hostStage(...scenarios: Scenario[]) {
   const s = await stage(scenarios);
   settle(s.home, [s.project]);
-  const permissions = { defaultMode: "default", allow: ["Bash(dispatch:*)"] };
-  const set = (settings: object) =>
-    writeFileSync(
-      join(s.home, ".claude/settings.json"),
-      JSON.stringify({ permissions, ...settings }),
-    );
-  set({ hooks });
-  const skill = join(s.home, ".claude/skills/dispatch");
-  mkdirSync(skill, { recursive: true });
-  cpSync(join(import.meta.dir, "../../skills/dispatch/SKILL.md"), join(skill, "SKILL.md"));
+  const set = (permissions: object) =>
+    writeFileSync(join(s.home, ".claude/settings.json"), JSON.stringify({ permissions }));
+  set({ defaultMode: "default" });
+  const installed = await s.dispatch("skill", "install", "--yes");
+  if (installed.exit !== 0) throw new Error(installed.err);
   for (const { match } of scenarios) {
     const id = match?.split("/")[2];
     if (id !== undefined) Bun.spawnSync(["mkfifo", join(s.project, `gate-${id}`)]);
   }
   return {
     ...s,
-    withoutHooks: () => set({}),
+    withoutHooks: () => set({ defaultMode: "default", allow: ["Bash(dispatch:*)"] }),
     /** Opening a FIFO for writing waits until the worker reads it: in another process, this one has a server. */
     open: (id: string) =>
       Bun.spawn(["sh", "-c", 'echo go >"$1"', "sh", join(s.project, `gate-${id}`)]).exited,
