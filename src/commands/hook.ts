@@ -20,7 +20,6 @@ import { readUserText } from "../store/read.ts";
 import { ensureProject, taskIds } from "../store/tasks.ts";
 import { ledgerName } from "../store/told.ts";
 import { looks } from "../supervise/changes.ts";
-import { observeAll } from "../supervise/observe.ts";
 import { queueMessage } from "../unix/codex-host.ts";
 import { hooksAreOn, hostProcess, hostSession, isAttended, wakeOf } from "../unix/host.ts";
 import { takePlace } from "../unix/lock.ts";
@@ -64,9 +63,12 @@ export default defineCommand({
 });
 
 /** What waits for the user, told before or not, and what nobody has heard of. */
-function sessionStart(project: ProjectPaths): void {
+async function sessionStart(project: ProjectPaths): Promise<void> {
   noteSession(project);
-  const all = observeAll(project);
+  for await (const all of looks(project, null)) return tellPending(project, all);
+}
+
+function tellPending(project: ProjectPaths, all: readonly Facts[]): void {
   takeOverGone(project, all);
   const who = listener(project);
   const own = all.filter(who.hears);
