@@ -16,6 +16,8 @@ import { hostProcess, hostSession } from "../unix/host.ts";
 import { withLock } from "../unix/lock.ts";
 import { isAlive, processIdentity } from "../unix/processes.ts";
 
+const forgottenMs = 3_600_000;
+
 /** An agent reads all of it: more waits for the next call. */
 export const mostAtOnce = 20;
 
@@ -37,22 +39,28 @@ export interface Listener {
   hears: (facts: Facts) => boolean;
   /** The name of the ledger that says what was told of it. */
   ledgerOf: (facts: Facts) => string;
-  /** Of what this session itself was told. */
+  /** The session's own. */
   own: string;
+  /** The lines of all ledgers that are the session's to read, its own among them. */
+  heard: ReadonlySet<string>;
 }
 
 /** Who is told things here, as the files say it at this moment. */
 export function listener(project: ProjectPaths): Listener {
   const host = hostSession(process.env);
   const own = ledgerName(host);
-  if (host === null) return { hears: () => true, ledgerOf: () => own, own };
+  if (host === null) return { hears: () => true, ledgerOf: () => own, own, heard: new Set() };
 
   const identity = ownProcess();
-  const heard = readHosts(project).filter((session) => session.identity === identity);
-  const sessions = new Set([own, ...heard.map(({ name }) => name)]);
+  const inherited = readHosts(project).filter((session) => session.identity === identity);
+  const sessions = new Set([own, ...inherited.map(({ name }) => name)]);
+  const heard = new Set<string>();
   const adopted = new Map<string, string>();
   for (const name of sessions) {
-    for (const line of linesOf(project, name)) if (line.startsWith("@ ")) adopted.set(line, name);
+    for (const line of linesOf(project, name)) {
+      heard.add(line);
+      if (line.startsWith("@ ")) adopted.set(line, name);
+    }
   }
   const names = new Map<string, string>();
   const nameOf = (session: string) => {
@@ -69,6 +77,7 @@ export function listener(project: ProjectPaths): Listener {
     hears: (facts) => facts.asked === null || ledgerOf(facts) !== null,
     ledgerOf: (facts) => ledgerOf(facts) ?? own,
     own,
+    heard,
   };
 }
 
@@ -100,40 +109,61 @@ interface Telling {
 
 /**
  * Tells what is new and notes that it was told. One at a time does so for each
- * ledger: null where another is at it, and nothing was told of the others.
+ * ledger: null where another is at it, and nothing was told of the others. Where
+ * the ledger of somebody who has gone cannot be used, the session's own has to do.
  */
 export function tellNew(
   project: ProjectPaths,
-  { ledgerOf, own }: Listener,
+  { ledgerOf, own, heard }: Listener,
   events: readonly Event[],
   tell: (events: readonly Event[]) => void,
   { most, patienceMs = 0, isToldAgain = () => false }: Telling,
 ): News | null {
   const news: News = { told: 0, left: 0 };
-  let isBusy = false;
-  for (const [name, some] of Map.groupBy(events, ({ facts }) => ledgerOf(facts))) {
-    const tellSome = () => {
+  const deadline = performance.now() + patienceMs;
+  /** False where somebody else is at it. */
+  const tellBy = (name: string, some: readonly Event[]): boolean => {
+    const patience = Math.max(0, deadline - performance.now());
+    const isDone = withLock(ledgerPath(project, name), patience, () => {
       const told = readLedger(project, name);
-      // What this session has heard before it came to hear of all that another asked for.
-      const heard = name === own ? told : linesOf(project, own);
       const isTold = ({ key }: Event) => told.has(key) || heard.has(key);
       const due = some.filter((event) => !isTold(event) || isToldAgain(event));
       const shown = due.slice(0, most - news.told);
       if (shown.length > 0) tell(shown);
-      const keys = shown.flatMap(({ key }) => (told.has(key) ? [] : key));
-      addTold(project, name, keys);
       news.told += shown.length;
       news.left += due.length - shown.length;
+      const keys = shown.flatMap(({ key }) => (told.has(key) ? [] : key));
+      orElse(
+        name === own,
+        () => addTold(project, name, keys),
+        () => addTold(project, own, keys),
+      );
       return true;
-    };
-    try {
-      isBusy = withLock(ledgerPath(project, name), patienceMs, tellSome) === undefined || isBusy;
-    } catch (error) {
-      // A reader that has gone must stop us, a ledger of somebody who has gone must not.
-      if (name === own || error instanceof ReaderGone) throw error;
-    }
+    });
+    return isDone ?? false;
+  };
+
+  let isBusy = false;
+  const byLedger = [...Map.groupBy(events, ({ facts }) => ledgerOf(facts))];
+  for (const [name, some] of byLedger.sort(([a], [b]) => Number(b === own) - Number(a === own))) {
+    const isDone = orElse(
+      name === own,
+      () => tellBy(name, some),
+      () => tellBy(own, some),
+    );
+    isBusy ||= !isDone;
   }
   return isBusy && news.told === 0 ? null : news;
+}
+
+/** The second where the first fails; not for the session's own ledger, nor for a reader that has gone. */
+function orElse<T>(isFinal: boolean, first: () => T, second: () => T): T {
+  try {
+    return first();
+  } catch (error) {
+    if (isFinal || error instanceof ReaderGone) throw error;
+    return second();
+  }
 }
 
 /** Notes as told what the session has seen, or done, by itself. */
@@ -165,11 +195,12 @@ export function takeOverGone(project: ProjectPaths, all: readonly Facts[]): void
   if (own === null) return;
   const askers = new Set(all.flatMap(({ asked }) => (asked?.host ? ledgerName(asked.host) : [])));
   const adoptions = new Set(all.map(adoption));
-  for (const { name, identity } of readHosts(project)) {
+  for (const { name, identity, notedMs } of readHosts(project)) {
     if (identity === own || isAlive(identity)) continue;
     const isLeft =
       askers.has(name) || [...linesOf(project, name)].some((line) => adoptions.has(line));
     if (isLeft) noteHost(project, name, own);
-    else forgetSession(project, name);
+    // What it has just started may not be there to be seen yet.
+    else if (notedMs < Date.now() - forgottenMs) forgetSession(project, name);
   }
 }

@@ -10,7 +10,7 @@
  */
 
 import { createHash } from "node:crypto";
-import { existsSync, rmSync } from "node:fs";
+import { existsSync, rmSync, utimesSync } from "node:fs";
 import { failed } from "../core/error.ts";
 import { hostName, hostPath, ledgerPath, type ProjectPaths } from "./paths.ts";
 import { append, replace } from "./publish.ts";
@@ -42,20 +42,30 @@ export function addTold(project: ProjectPaths, name: string, lines: readonly str
   if (lines.length > 0) append(ledgerPath(project, name), `\n${lines.join("\n")}\n`);
 }
 
-/** @param identity of the process that hears of the session's tasks from now on */
-export function noteHost(project: ProjectPaths, name: string, identity: string): void {
-  if (readHost(project, name) !== identity) replace(hostPath(project, name), identity);
+export interface Host {
+  /** The session's. */
+  name: string;
+  /** Of the process that hears of its tasks. */
+  identity: string;
+  /** When it last said so, epoch milliseconds. */
+  notedMs: number;
 }
 
-const readHost = (project: ProjectPaths, name: string): string | null =>
-  readText(hostPath(project, name))?.text ?? null;
+export function noteHost(project: ProjectPaths, name: string, identity: string): void {
+  const path = hostPath(project, name);
+  if (readText(path)?.text !== identity) return replace(path, identity);
+  const now = new Date();
+  utimesSync(path, now, now);
+}
 
-/** Every session that has said so, by name, with the process that hears of its tasks. */
-export function readHosts(project: ProjectPaths): { name: string; identity: string }[] {
+/** Every session that has said who hears of its tasks. */
+export function readHosts(project: ProjectPaths): Host[] {
   return readNames(project.told).flatMap((file) => {
     const name = hostName(file);
-    const identity = name === null ? null : readHost(project, name);
-    return name === null || identity === null ? [] : [{ name, identity }];
+    const said = name === null ? null : readText(hostPath(project, name));
+    return name === null || said === null
+      ? []
+      : [{ name, identity: said.text, notedMs: said.modifiedMs }];
   });
 }
 

@@ -76,6 +76,8 @@ const startByProc = (pid: number): string | null => {
 
 function startByPs(pid: number): string | null {
   const { stdout } = Bun.spawnSync(["ps", "-o", "lstart=", "-p", String(pid)], {
+    // The same words whoever asks.
+    env: { ...process.env, LC_ALL: "C", TZ: "UTC" },
     stdin: "ignore",
     stderr: "ignore",
   });

@@ -1,7 +1,7 @@
 /** What a host hears by itself: the hooks of Claude Code, the queue of Codex, and the last line of `run`. */
 
 import { expect, test } from "bun:test";
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { appears } from "./machine.ts";
 import { binary, type Scene, scene } from "./scene.ts";
@@ -58,7 +58,7 @@ test.each(["session-start", "prompt", "stop"])(
     await s.dispatch("wait", "it");
     for (const other of [
       { CLAUDE_CODE_ENTRYPOINT: "sdk-cli" },
-      { DISPATCH_TASK: "it", DISPATCH_TASK_DIR: s.path("it", "").slice(0, -1) },
+      { DISPATCH_TASK: "it", DISPATCH_TASK_DIR: s.path("it", "") },
     ]) {
       const ran = await s.dispatchWith({ env: { ...one.env, ...other } }, "hook", event);
       expect(ran).toEqual(silent);
@@ -237,6 +237,50 @@ test("what a session has gone on with is its successor's too, and nothing is tol
   await other.process.exited;
   const { out } = await session(s, "heir").dispatch("hook", "session-start");
   expect(out).toContain("later done");
+});
+
+test.each(["folder", "FIFO"])(
+  "where the ledger of a session that has gone is a %s, its heir hears of its tasks once all the same",
+  async (kind) => {
+    const s = scene();
+    const one = session(s, "one");
+    await one.dispatch("run", "--model", "finishes", "--id", "theirs", "x");
+    await s.dispatch("wait", "theirs");
+    one.process.kill("SIGKILL");
+    await one.process.exited;
+    const name = new Bun.CryptoHasher("sha256").update("one").digest("hex").slice(0, 16);
+    const ledger = join(s.project, ".dispatch/told", name);
+    rmSync(ledger, { force: true });
+    if (kind === "folder") mkdirSync(ledger);
+    else Bun.spawnSync(["mkfifo", ledger]);
+    const heir = session(s, "heir");
+    await heir.dispatch("run", "--model", "finishes", "--id", "own", "x");
+    await s.dispatch("wait", "own");
+    const told = await heir.hook("stop").left;
+    expect(told.exit).toBe(2);
+    for (const id of ["own", "theirs"]) expect(told.err).toContain(`${id} done`);
+    expect(await heir.hook("stop").left).toEqual(silent);
+  },
+);
+
+test("a session that was killed while it handed a task over leaves it to the next one", async () => {
+  const s = scene();
+  const one = session(s, "one");
+  await one.dispatch("run", "--model", "finishes", "--id", "first", "x");
+  await s.dispatch("wait", "first");
+  await s.dispatch("clean", "first");
+  await one.dispatch("run", "--model", "finishes", "--id", "other", "x");
+  one.process.kill("SIGKILL");
+  await one.process.exited;
+  // As an heir sees it that looks before the task is there.
+  const [there, away] = [s.path("other", ""), join(s.home, "away")];
+  await s.dispatch("wait", "other");
+  renameSync(there, away);
+  await s.dispatch("run", "--model", "finishes", "--id", "persons", "x");
+  const heir = session(s, "heir");
+  expect(await heir.dispatch("hook", "session-start")).toEqual(silent);
+  renameSync(away, there);
+  expect((await heir.dispatch("hook", "session-start")).out).toContain("other done");
 });
 
 test("a waiter of an heir lets the session that has come back hear of its own", async () => {
