@@ -49,7 +49,7 @@ function rowsOf(what: string, ours: readonly Memory[], loops: readonly Memory[])
     what: `${what}, ${kinds[kind]}`,
     unit: "MB",
     dispatch: only(ours, kind),
-    reference: { name: "the original's loop", figures: only(loops, kind) },
+    reference: { name: "a loop like the original's", figures: only(loops, kind) },
   }));
 }
 
@@ -70,7 +70,7 @@ export async function cpuRows(scratch: Scratch, seconds: number): Promise<Sectio
   const perLoop = loops.map(({ pid }, index) => (cpuMsOf(pid) - looped[index]!) / seconds);
   await endAll([...waiters, ...loops]);
   const reference = {
-    name: "the original's loop",
+    name: "a loop like the original's",
     figures: [perLoop.reduce((sum, ms) => sum + ms, 0) / perLoop.length],
   };
   return {
@@ -81,7 +81,7 @@ export async function cpuRows(scratch: Scratch, seconds: number): Promise<Sectio
       reference,
       aim: "≤ 10 ms CPU/s",
     })),
-    how: `CPU at rest: time on a CPU in each of ${seconds} seconds (/proc/PID/task/*/schedstat), while nothing happens; beside it the mean of ten of the original's loops with their children (10 ms ticks), each of which looks into one mailbox every 3 s.`,
+    how: `CPU at rest: time on a CPU in each of ${seconds} seconds (/proc/PID/task/*/schedstat), while nothing happens; beside it the mean of ten of a loop like the original'ss with their children (10 ms ticks), each of which looks into one mailbox every 3 s.`,
   };
 }
 

@@ -21,7 +21,7 @@ export async function waitRows(
   const beside10 = await questions(scratch, 10, samples.many);
   const beside1000 = await questions(scratch, 1_000, samples.few);
   const loops = Array.from({ length: samples.loops }, () => loopMs(scratch));
-  const loop = { name: "the original's loop", figures: sample(await Promise.all(loops)) };
+  const loop = { name: "a loop like the original's", figures: sample(await Promise.all(loops)) };
   const row = (what: string, dispatch: Sample, reference: Row["reference"]): Row => ({
     what,
     unit: "ms",
