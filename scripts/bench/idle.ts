@@ -81,7 +81,7 @@ export async function cpuRows(scratch: Scratch, seconds: number): Promise<Sectio
       reference,
       aim: "≤ 10 ms CPU/s",
     })),
-    how: `CPU at rest: time on a CPU in each of ${seconds} seconds (/proc/PID/task/*/schedstat), while nothing happens; beside it the mean of ten of a loop like the original'ss with their children (10 ms ticks), each of which looks into one mailbox every 3 s.`,
+    how: `CPU at rest: time on a CPU in each of ${seconds} seconds (/proc/PID/task/*/schedstat), while nothing happens; beside it the mean of ten loops like the original's with their children (10 ms ticks), each of which looks into one mailbox every 3 s.`,
   };
 }
 
