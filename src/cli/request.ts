@@ -1,7 +1,7 @@
 /** What tasks are made from: prompt, plan and context of one, or a batch of them, read and checked. */
 
 import { isBatch, misreadBatchLine, parseBatch } from "../core/batch.ts";
-import { refused, usageError } from "../core/error.ts";
+import { usageError } from "../core/error.ts";
 import { wantsWorktree } from "../core/model-name.ts";
 import { formatPlan, parsePlan } from "../core/plan.ts";
 import type { Asked } from "../core/task.ts";
@@ -15,13 +15,14 @@ const longestPrompt = 1024 * 1024;
 export interface TaskRequest {
   /** The line of a batch that begins it, or null for a task by itself. */
   line: number | null;
-  prompt: string;
   /** As it was named for this task, or null. */
   model: string | null;
   /** The id that was asked for, or null. */
   id: string | null;
   /** The ids to try otherwise, made from the prompt. */
   ids: () => Generator<string>;
+  /** It is to run in a worktree of its own. */
+  worktree: boolean;
   /** The first text of plan.md. */
   plan: string;
   content: Pick<Asked, "title" | "prompt" | "context" | "files" | "items" | "ownPlan" | "folder">;
@@ -80,26 +81,23 @@ function batchRequests(text: string, given: Given): TaskRequest[] {
     const lines = problems.slice(0, 10).map(({ line, message }) => `line ${line}: ${message}`);
     throw usageError(`nothing was started\n${lines.join("\n")}`, "dispatch guide batch");
   }
-  return tasks.map((task): TaskRequest => {
-    checkWorktree(task.worktree || wantsWorktree(task.title), task.line);
-    return {
-      line: task.line,
+  return tasks.map((task) => ({
+    line: task.line,
+    model: task.model ?? model ?? null,
+    id: task.id,
+    ids: () => idCandidates(slug(task.title) ?? "task"),
+    worktree: task.worktree || wantsWorktree(task.title),
+    plan: task.plan ?? formatPlan(task.title, [task.title]),
+    content: {
+      title: task.title,
       prompt: task.title,
-      model: task.model ?? model ?? null,
-      id: task.id,
-      ids: () => idCandidates(slug(task.title) ?? "task"),
-      plan: task.plan ?? formatPlan(task.title, [task.title]),
-      content: {
-        title: task.title,
-        prompt: task.title,
-        context: task.context,
-        files: task.files,
-        items: task.plan === null ? [task.title] : task.items,
-        ownPlan: task.plan === null,
-        folder,
-      },
-    };
-  });
+      context: task.context,
+      files: task.files,
+      items: task.plan === null ? [task.title] : task.items,
+      ownPlan: task.plan === null,
+      folder,
+    },
+  }));
 }
 
 async function singleRequest(given: Given): Promise<TaskRequest> {
@@ -112,7 +110,6 @@ async function singleRequest(given: Given): Promise<TaskRequest> {
   const source = plan === undefined ? null : await readPlanSource(plan);
   const parsed = source === null ? null : parsePlan(source).plan;
   const prompt = checkedPrompt(given.prompt ?? parsed?.title ?? items.join("; "));
-  checkWorktree(wantsWorktree(prompt), null);
 
   const title = parsed?.title ?? cut(oneLine(prompt), 80);
   const ownPlan = source === null && items.length === 0;
@@ -120,10 +117,10 @@ async function singleRequest(given: Given): Promise<TaskRequest> {
   const firstItems = ownPlan ? [cut(oneLine(prompt), 200)] : asked;
   return {
     line: null,
-    prompt,
     model: given.model ?? null,
     id: id ?? null,
     ids: () => idCandidates(slug(title) ?? slug(prompt) ?? "task"),
+    worktree: wantsWorktree(prompt),
     plan: source ?? formatPlan(title, firstItems),
     content: {
       title,
@@ -135,15 +132,6 @@ async function singleRequest(given: Given): Promise<TaskRequest> {
       folder: given.folder,
     },
   };
-}
-
-function checkWorktree(isWanted: boolean, line: number | null): void {
-  if (!isWanted) return;
-  throw refused(
-    "no_worktree",
-    `${line === null ? "" : `nothing was started\nline ${line}: `}worktrees are not there yet, and the task would run in your own checkout`,
-    "ask the user: run it there (without the worktree), or not at all",
-  );
 }
 
 function checkedPrompt(prompt: string): string {

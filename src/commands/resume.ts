@@ -31,14 +31,10 @@ export default defineCommand({
     const project = currentProject();
     const task = requireTask(project, given.id);
     const wish = { model: given.model ?? null, fresh: given.fresh ?? false };
-    const { number, inSession } = await resumeTask(
-      project,
-      task,
-      observe(task),
-      await configured(),
-      wish,
-    );
-    adopt(project, observe(task));
+    const facts = observe(task);
+    const config = await configured();
+    const { number, inSession } = await resumeTask(project, task, facts, config, wish);
+    adopt(project, facts);
     const where = inSession ? "in the same session" : "in a fresh session";
     const said = `resumed ${task.id} as run ${number}, ${where}`;
     const text = given.follow ? said : withWake(project, said);

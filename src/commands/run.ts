@@ -129,10 +129,18 @@ async function planTask(
   request: TaskRequest,
   taken: readonly string[],
 ): Promise<Planned> {
-  const named = await findRoute(request, config);
+  if (request.worktree) {
+    throw refused(
+      "no_worktree",
+      "worktrees are not there yet, and the task would run in your own checkout",
+      "ask the user: run it there (without the worktree), or not at all",
+    );
+  }
+  const { content, model } = request;
+  const named = await findRoute({ prompt: content.prompt, model }, config);
   const route = await confirmed(named, config);
   const asked: Asked = {
-    ...request.content,
+    ...content,
     model: route.alias ?? route.model,
     alias: route.alias,
     answerTimeoutMs: route.answerTimeoutMs,

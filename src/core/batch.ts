@@ -48,10 +48,10 @@ export interface BatchTask {
 }
 
 const titleLine = /^#(?:\s|$)/;
-// A known key is one without a blank behind it too: it must not become prose.
 const keys = ["id", "model", "file", "worktree"];
 /** Of these a line in the prose is a mistake; "file: …" can be prose. */
 const strict = keys.filter((key) => key !== "file").join("|");
+/** A known key is one without a blank behind it too: it must not become prose. */
 const keyLine = new RegExp(`^(?:([a-z][\\w-]*):(?=\\s|$)|(${keys.join("|")}):)(.*)$`, "is");
 const keyWithoutColon = new RegExp(`^(${strict})\\s+\\S+\\s*$`, "i");
 const strictKey = new RegExp(`^(${strict}):(?:\\s|$)`, "i");
@@ -201,20 +201,22 @@ function readBody(
       report(index + 1, `${key}: stands too low; keys go right under the title`);
   }
 
+  task.items = items.map(({ text }) => text);
   const [firstItem, lastItem] = [items[0], items.at(-1)];
-  for (let at = firstItem?.line ?? 0; at < (lastItem?.line ?? 0); at++)
+  if (firstItem === undefined || lastItem === undefined) {
+    task.context = lines.join("\n").trim() || null;
+    return;
+  }
+  const first = firstItem.line - 1;
+  let last = lastItem.line;
+  for (let at = first; at < last; at++)
     if (!isFenced[at] && /^(?:[-*+]|\d{1,9}[.)])\s+(?!\[.\])/u.test(lines[at]!))
       report(at + 1, "an item without its [ ]");
-
-  const first = items.length === 0 ? 0 : items[0]!.line - 1;
-  let last = items.length === 0 ? 0 : items.at(-1)!.line;
   // What is indented below the last item belongs to it.
   const goesOn = (at: number) =>
     /^\s+\S/.test(lines[at] ?? "") || (isFenced[at] && isFenced[at - 1]);
-  while (items.length > 0 && goesOn(last)) last++;
+  while (goesOn(last)) last++;
   const prose = [lines.slice(0, first), lines.slice(last)].map((part) => part.join("\n").trim());
   task.context = prose.filter((part) => part !== "").join("\n\n") || null;
-  task.items = items.map(({ text }) => text);
-  if (items.length > 0)
-    task.plan = `# ${task.title}\n\n${lines.slice(first, last).join("\n").trimEnd()}\n`;
+  task.plan = `# ${task.title}\n\n${lines.slice(first, last).join("\n").trimEnd()}\n`;
 }

@@ -128,16 +128,11 @@ export function dryRunText(
 /** Tasks that need a person first, then what runs, then what ended; of many that are done only their ids. */
 export function statusText(all: readonly Facts[], inFull: boolean, nowMs: number): string {
   if (all.length === 0) return 'no tasks; start one: dispatch run "…"';
-  const rank = (facts: Facts) => {
-    const state = derive(facts);
-    if (state.kind === "waiting" || state.kind === "blocked") return 0;
-    if (isLive(state)) return 1;
-    return state.kind === "done" ? 3 : 2;
-  };
-  const sorted = [...all].sort((a, b) => rank(a) - rank(b));
-  const done = sorted.filter((facts) => rank(facts) === 3);
+  const byRank = Map.groupBy(all, (facts) => rankOf(derive(facts)));
+  const ranked = (...ranks: number[]) => ranks.flatMap((rank) => byRank.get(rank) ?? []);
+  const done = ranked(3);
   const isListed = !inFull && done.length > doneShown;
-  const shown = isListed ? sorted.filter((facts) => rank(facts) < 3) : sorted;
+  const shown = isListed ? ranked(0, 1, 2) : ranked(0, 1, 2, 3);
   const texts = shown.map((facts) => taskText(facts, inFull, nowMs));
   if (isListed) {
     const ids = done.slice(0, 10).map(({ id }) => id);
@@ -147,6 +142,12 @@ export function statusText(all: readonly Facts[], inFull: boolean, nowMs: number
     );
   }
   return texts.join("\n");
+}
+
+function rankOf(state: State): number {
+  if (state.kind === "waiting" || state.kind === "blocked") return 0;
+  if (isLive(state)) return 1;
+  return state.kind === "done" ? 3 : 2;
 }
 
 function taskText(facts: Facts, inFull: boolean, nowMs: number): string {

@@ -5,7 +5,7 @@ import type { Route } from "../core/route.ts";
 import type { Asked } from "../core/task.ts";
 import type { ProjectPaths, TaskPaths } from "../store/paths.ts";
 import { runNumbers } from "../store/runs.ts";
-import { createTask, ensureProject, taskExists } from "../store/tasks.ts";
+import { createTask, taskExists } from "../store/tasks.ts";
 import { removeAll, tmpsOf } from "./clean.ts";
 import { launch } from "./launch.ts";
 import { rememberModel } from "./routing.ts";
@@ -22,12 +22,11 @@ export interface NewTask {
   route: Route;
 }
 
-/** Takes an id for each of them, then starts their workers; where one cannot be started, none is left. */
+/** In a project that is there: takes an id for each of them, then starts their workers; where one cannot be started, none is left. */
 export async function startTasks(
   project: ProjectPaths,
   wanted: readonly NewTask[],
 ): Promise<TaskPaths[]> {
-  ensureProject(project);
   const tasks: TaskPaths[] = [];
   try {
     for (const { ids, plan, asked } of wanted) tasks.push(takeTask(project, ids, plan, asked));

@@ -15,6 +15,8 @@ const sessionVariables = [
   "OPENCODE_SESSION_ID",
 ];
 
+const wakeVariable = "DISPATCH_WAKE";
+
 const hostVariables = new Set([
   ...sessionVariables,
   "CLAUDECODE",
@@ -43,7 +45,7 @@ const hostVariables = new Set([
   "AI_AGENT",
   "TRACEPARENT",
   // Ours, of a host, and of a worker that dispatches a worker.
-  "DISPATCH_WAKE",
+  wakeVariable,
   "DISPATCH_TASK",
   "DISPATCH_TASK_DIR",
   "DISPATCH_RUN",
@@ -53,7 +55,7 @@ const hostVariables = new Set([
 ]);
 
 /** Set in the shells of a session whose hooks are on: `dispatch hook` wakes it. */
-export const hooksAreOn = "DISPATCH_WAKE=hook";
+export const hooksAreOn = `${wakeVariable}=hook`;
 
 /** How a host hears of its tasks, best first. */
 export type Wake =
@@ -73,7 +75,7 @@ export function wakeOf(env: Environment): Wake | null {
   const thread = env["CODEX_THREAD_ID"];
   if (env["CLAUDECODE"] === "1") {
     if (!isAttended(env)) return "foreground";
-    return env["DISPATCH_WAKE"] === "hook" ? "hook" : "background";
+    return env[wakeVariable] === "hook" ? "hook" : "background";
   }
   if (thread) return takesMessages(thread, env) ? "queue" : "foreground";
   return hostSession(env) === null ? null : "look";
