@@ -26,6 +26,7 @@ const commands = {
   demo: () => import("./commands/demo.ts"),
   ask: () => import("./commands/ask.ts"),
   hook: () => import("./commands/hook.ts"),
+  supervise: () => import("./commands/supervise.ts"),
 };
 type Name = keyof typeof commands;
 

@@ -1,13 +1,14 @@
 /** Tasks as weeks of use leave them, written by the functions that dispatch itself writes them with. */
 
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { uptime } from "node:os";
 import { join } from "node:path";
 import { formatPlan } from "../../src/core/plan.ts";
 import { formatQuestion } from "../../src/core/question.ts";
 import { acknowledge, postAnswer, postQuestion } from "../../src/store/mailbox.ts";
 import { projectPaths, runPaths, taskPaths, type TaskPaths } from "../../src/store/paths.ts";
 import { replace } from "../../src/store/publish.ts";
-import { createRun, writeExit } from "../../src/store/runs.ts";
+import { placeRun, stageRun, writeExit } from "../../src/store/runs.ts";
 import { createTask, ensureProject, stage } from "../../src/store/tasks.ts";
 import { childrenOf, parentOf } from "./process.ts";
 import { run, type Scratch } from "./scratch.ts";
@@ -39,8 +40,18 @@ export function addEndedTasks(root: string, count: number): void {
       model: "opus",
       alias: null,
       answerTimeoutMs: 180_000,
+      after: [],
+      parallel: null,
+      policy: {
+        timeLimitMs: Infinity,
+        stallAfterMs: 900_000,
+        retry: { attempts: 5, firstMs: 5_000, longestMs: 600_000 },
+        fallback: [],
+        resumeLost: false,
+      },
       host: null,
       folder: "",
+      environment: null,
       created: new Date().toISOString(),
     };
     const task = createTask(project, id, asked, formatPlan(title, items));
@@ -74,8 +85,14 @@ function addEndedRun(task: TaskPaths, staged: string, cwd: string, prompt: strin
     token: crypto.randomUUID().replaceAll("-", ""),
     tmp: join("/tmp", `dispatch-${task.id}`),
     started: new Date().toISOString(),
+    uptime: uptime(),
+    said: "opus",
+    why: "it is new",
+    wish: null,
+    streak: { attempt: 0, tried: [], done: 0, answers: [] },
   };
-  createRun(task, 1, staged, { prompt, record });
+  stageRun(staged, { prompt, record });
+  placeRun(task, 1, staged);
   const made = runPaths(task, 1);
   writeFileSync(made.log, claudeLog);
   writeFileSync(made.pid, "1\n");

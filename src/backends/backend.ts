@@ -52,7 +52,7 @@ export interface Backend {
   /** Whether a session can be resumed by its id; where the id comes from. */
   session: "chosen" | "reported" | "none";
   /** Takes words out of a `command` of the config that the CLI is known to refuse here. */
-  mendCommand?: (command: string, work: Work) => string;
+  mendCommand?: (command: string, work: Pick<Work, "isRoot" | "env">) => string;
   invocation: (work: Work) => Invocation;
   /** How to ask it for its models without spending anything; null: it cannot be asked. */
   models: { args: string[]; parse: (stdout: string) => string[] } | null;

@@ -34,7 +34,8 @@ const modelFlag = (model: string) => {
   return ["--model", family === null ? model : `${family}${context}`];
 };
 
-const mustAskPermission = ({ isRoot, env }: Work) => isRoot && env["IS_SANDBOX"] !== "1";
+const mustAskPermission = ({ isRoot, env }: Pick<Work, "isRoot" | "env">) =>
+  isRoot && env["IS_SANDBOX"] !== "1";
 
 export const claude: Backend = {
   name: "claude",
@@ -81,15 +82,16 @@ export function claudeEvents(event: Json): StreamEvent[] {
         return sessionEvent(event["session_id"], asText(event["model"]) || null);
       }
       if (event["subtype"] === "api_retry") {
-        const status = asNumber(event["error_status"]);
-        return [
-          {
-            kind: "retry",
-            text: `retry ${asNumber(event["attempt"])}/${asNumber(event["max_retries"])}: ${asText(event["error"])} ${status ?? ""}`.trim(),
-          },
-        ];
+        const [error, status] = [asText(event["error"]), asNumber(event["error_status"])];
+        const count = `${asNumber(event["attempt"])}/${asNumber(event["max_retries"])}`;
+        const text = `retry ${count}: ${error} ${status ?? ""}`.trim();
+        // Without a status there was no answer.
+        const cause = errorCause(error, text) ?? (status === null ? "network" : null);
+        return [{ kind: "retry", text, cause }];
       }
       return [];
+    case "rate_limit_event":
+      return limitEvent(asObject(event["rate_limit_info"]));
     case "assistant": {
       const error = asText(event["error"]);
       const content = asArray(asObject(event["message"])["content"]);
@@ -123,6 +125,14 @@ export function claudeEvents(event: Json): StreamEvent[] {
     default:
       return [];
   }
+}
+
+/** It tells of limits that are only near, too. */
+function limitEvent(info: Json): StreamEvent[] {
+  const resetsAt = asNumber(info["resetsAt"]);
+  if (info["status"] !== "rejected" || resetsAt === null) return [];
+  const text = `limit reached (${asText(info["rateLimitType"])})`;
+  return [{ kind: "limit", text, resetsAtMs: resetsAt * 1_000 }];
 }
 
 function resultEvent(event: Json): StreamEvent {

@@ -68,6 +68,9 @@ export const codex: Backend = {
 
 function stderrLine(line: string): StreamEvent[] {
   const error = /^(?:.*\s)?(?:ERROR|Error|error):?\s+(.*)$/.exec(line)?.[1];
+  // A module's own diary: what is the matter with the run stands in an event.
+  if (error !== undefined && /^[a-z_]+(?:::\w+)+:? /.test(error))
+    return [{ kind: "retry", text: error, cause: null }];
   if (error !== undefined) return [{ kind: "error", text: error, cause: causeOf(error) }];
   return line.trim() === "" ? [] : [{ kind: "output", text: line }];
 }
@@ -114,7 +117,8 @@ function codexEvents(event: Json): StreamEvent[] {
     }
     case "error": {
       const text = asText(event["message"]);
-      if (text.startsWith("Reconnecting")) return [{ kind: "retry", text }];
+      if (text.startsWith("Reconnecting"))
+        return [{ kind: "retry", text, cause: causeOf(text) ?? "network" }];
       return [{ kind: "error", text, cause: causeOf(text) }];
     }
     default:

@@ -73,10 +73,8 @@ const causes: [RegExp, Cause][] = [
     /credit balance|billing|quota exceeded|insufficient_quota|exhausted your daily quota|payment required/i,
     "billing",
   ],
-  [
-    /hit your (?:session|weekly|usage|opus|sonnet) ?limit|hit your limit|usage limit/i,
-    "session_limit",
-  ],
+  [/temporarily limiting requests/i, "rate_limit"],
+  [/hit your (?:[\w-]+ ){0,2}limit|out of (?:usage )?credits|usage limit/i, "session_limit"],
   [
     /prompt is too long|request too large|context window|context_length|maximum context/i,
     "prompt_too_long",
@@ -94,7 +92,7 @@ const causes: [RegExp, Cause][] = [
   [/\b429\b|rate.?limit|too many requests/i, "rate_limit"],
   [/\b529\b|\b503\b|\b500\b|overloaded|at capacity|high demand/i, "overloaded"],
   [
-    /unable to connect|connection ?refused|econn|cannot connect|network|dns|timed? ?out/i,
+    /unable to connect|\bconnection|\beconn|cannot connect|network|dns|timed? ?out|stream (?:closed|disconnected|ended)|error sending request/i,
     "network",
   ],
   [/max(?:imum)?.?(?:number of )?turns/i, "turn_limit"],

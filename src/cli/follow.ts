@@ -3,7 +3,8 @@
 import { DispatchError } from "../core/error.ts";
 import { eventsOf } from "../core/event.ts";
 import { isOpen } from "../core/question.ts";
-import { derive, hasEnded, shownPlan, type State } from "../core/task.ts";
+import { derive, isMoving, type State } from "../core/state.ts";
+import { shownPlan } from "../core/task.ts";
 import { itemText, questionText } from "../render/human.ts";
 import { hint, print, talk } from "../render/write.ts";
 import { answerCommand } from "../core/next.ts";
@@ -11,6 +12,8 @@ import { postAnswer } from "../store/mailbox.ts";
 import type { ProjectPaths, TaskPaths } from "../store/paths.ts";
 import { looks } from "../supervise/changes.ts";
 import { newsText } from "./news.ts";
+import { othersFor } from "./others.ts";
+import { keepSupervised } from "./supervising.ts";
 import { markTold } from "./telling.ts";
 import { askPerson, isInteractive } from "../unix/terminal.ts";
 
@@ -23,14 +26,15 @@ export async function follow(project: ProjectPaths, task: TaskPaths): Promise<vo
   };
   for await (const [facts] of looks(project, [task.id])) {
     if (facts === undefined) continue;
+    keepSupervised(project, [facts]);
     for (const item of shownPlan(facts).items) {
       if (item.marker !== " ")
         once(`${item.marker} ${item.text}`, () => print(itemText(item, false)));
     }
     const state = derive(facts);
-    if (hasEnded(state)) {
-      const outcomes = eventsOf(facts).filter(({ kind }) => kind === "outcome");
-      print(newsText(project, outcomes));
+    if (!isMoving(state)) {
+      const outcomes = eventsOf(facts, Date.now()).filter(({ kind }) => kind !== "question");
+      print(newsText(project, outcomes, await othersFor([facts])));
       markTold(project, facts);
       return endAs(state);
     }

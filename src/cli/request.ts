@@ -1,6 +1,7 @@
 /** What tasks are made from: prompt, plan and context of one, or a batch of them, read and checked. */
 
-import { isBatch, misreadBatchLine, parseBatch } from "../core/batch.ts";
+import { isBatch, misreadBatchLine, parseBatch, type Times } from "../core/batch.ts";
+import { parseDuration } from "../core/duration.ts";
 import { usageError } from "../core/error.ts";
 import { wantsWorktree } from "../core/model-name.ts";
 import { formatPlan, parsePlan } from "../core/plan.ts";
@@ -23,6 +24,11 @@ export interface TaskRequest {
   ids: () => Generator<string>;
   /** It is to run in a worktree of its own. */
   worktree: boolean;
+  /** Ids of the tasks that it comes after. */
+  after: string[];
+  times: Times;
+  /** At most so many workers of the user's may run when it starts; null: as the config says. */
+  parallel: Asked["parallel"];
   /** The first text of plan.md. */
   plan: string;
   content: Pick<Asked, "title" | "prompt" | "context" | "files" | "items" | "ownPlan" | "folder">;
@@ -34,6 +40,11 @@ interface Given {
   model?: string | undefined;
   plan?: string | undefined;
   context?: string | undefined;
+  "time-limit"?: string | undefined;
+  "stall-after"?: string | undefined;
+  "answer-timeout"?: string | undefined;
+  parallel?: string | undefined;
+  after: string[];
   items: readonly string[];
   files: string[];
   /** Where the person stands, below the project's root. */
@@ -68,6 +79,7 @@ const perTask = ({ id, plan, context, items, files }: Given) => ({
 
 function batchRequests(text: string, given: Given): TaskRequest[] {
   const { model, folder } = given;
+  const [common, parallel] = [timesOf(given), parallelOf(given)];
   const flag = Object.entries(perTask(given)).find(([, value]) => value !== undefined)?.[0];
   if (flag !== undefined)
     throw usageError(
@@ -87,6 +99,13 @@ function batchRequests(text: string, given: Given): TaskRequest[] {
     id: task.id,
     ids: () => idCandidates(slug(task.title) ?? "task"),
     worktree: task.worktree || wantsWorktree(task.title),
+    after: [...given.after, ...task.after],
+    times: {
+      timeLimitMs: task.times.timeLimitMs ?? common.timeLimitMs,
+      stallAfterMs: task.times.stallAfterMs ?? common.stallAfterMs,
+      answerTimeoutMs: task.times.answerTimeoutMs ?? common.answerTimeoutMs,
+    },
+    parallel,
     plan: task.plan ?? formatPlan(task.title, [task.title]),
     content: {
       title: task.title,
@@ -105,7 +124,7 @@ async function singleRequest(given: Given): Promise<TaskRequest> {
   if (plan !== undefined && items.length > 0)
     throw usageError("--plan and --item exclude each other");
   if (items.some((item) => item.trim() === "")) throw usageError("an --item is empty");
-  if (id !== undefined && !isTaskId(id)) throw badTaskId(id);
+  for (const each of [id ?? [], given.after].flat()) if (!isTaskId(each)) throw badTaskId(each);
 
   const source = plan === undefined ? null : await readPlanSource(plan);
   const parsed = source === null ? null : parsePlan(source).plan;
@@ -121,6 +140,9 @@ async function singleRequest(given: Given): Promise<TaskRequest> {
     id: id ?? null,
     ids: () => idCandidates(slug(title) ?? slug(prompt) ?? "task"),
     worktree: wantsWorktree(prompt),
+    after: given.after,
+    times: timesOf(given),
+    parallel: parallelOf(given),
     plan: source ?? formatPlan(title, firstItems),
     content: {
       title,
@@ -132,6 +154,28 @@ async function singleRequest(given: Given): Promise<TaskRequest> {
       folder: given.folder,
     },
   };
+}
+
+const timesOf = (given: Given): Times => ({
+  timeLimitMs: durationOf(given, "time-limit"),
+  stallAfterMs: durationOf(given, "stall-after"),
+  answerTimeoutMs: durationOf(given, "answer-timeout"),
+});
+
+function durationOf(given: Given, flag: "time-limit" | "stall-after" | "answer-timeout") {
+  const said = given[flag];
+  if (said === undefined) return null;
+  const ms = parseDuration(said);
+  if (ms !== null) return ms;
+  throw usageError(`--${flag} ${said}: expected a duration like 30s, 3m or 2h, or none`);
+}
+
+function parallelOf({ parallel }: Given): Asked["parallel"] {
+  if (parallel === undefined || parallel === "auto") return parallel ?? null;
+  if (parallel === "none") return Infinity;
+  const count = Number(parallel);
+  if (Number.isInteger(count) && count > 0) return count;
+  throw usageError(`--parallel ${parallel}: expected a number, auto or none`);
 }
 
 function checkedPrompt(prompt: string): string {

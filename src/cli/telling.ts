@@ -12,6 +12,7 @@ import {
   readHosts,
   readLedger,
 } from "../store/told.ts";
+import { step } from "../store/step.ts";
 import { hostProcess, hostSession } from "../unix/host.ts";
 import { withLock } from "../unix/lock.ts";
 import { isAlive, processIdentity } from "../unix/processes.ts";
@@ -132,6 +133,7 @@ export function tellNew(
       if (shown.length > 0) tell(shown);
       news.told += shown.length;
       news.left += due.length - shown.length;
+      step("before it is noted what was told");
       const keys = shown.flatMap(({ key }) => (told.has(key) ? [] : key));
       orElse(
         name === own,
@@ -168,7 +170,7 @@ function orElse<T>(isFinal: boolean, first: () => T, second: () => T): T {
 
 /** Notes as told what the session has seen, or done, by itself. */
 export function markTold(project: ProjectPaths, facts: Facts): void {
-  const keys = eventsOf(facts).map(({ key }) => key);
+  const keys = eventsOf(facts, Date.now()).map(({ key }) => key);
   addTold(project, listener(project).ledgerOf(facts), keys);
 }
 

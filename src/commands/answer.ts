@@ -3,19 +3,22 @@ import type { Config } from "../core/config.ts";
 import { DispatchError, notFound, refused, usageError } from "../core/error.ts";
 import { answerCommand } from "../core/next.ts";
 import { isOpen, type Question } from "../core/question.ts";
-import { derive, type Facts, isLive } from "../core/task.ts";
+import { derive, isLive } from "../core/state.ts";
+import type { Facts } from "../core/task.ts";
 import { quoted } from "../core/text.ts";
 import { checkText, givenText, json } from "../cli/arguments.ts";
 import { configured } from "../cli/configured.ts";
 import { currentProject, requireTask } from "../cli/project.ts";
+import { keepSupervised } from "../cli/supervising.ts";
 import { adopt } from "../cli/telling.ts";
 import { withWake } from "../cli/waking.ts";
 import { questionText } from "../render/human.ts";
 import { print, printJson } from "../render/write.ts";
 import { postAnswer, readAnswer } from "../store/mailbox.ts";
+import { step } from "../store/step.ts";
 import { addNote } from "../supervise/notes.ts";
 import type { ProjectPaths, TaskPaths } from "../store/paths.ts";
-import { observe } from "../supervise/observe.ts";
+import { observe, observeAll } from "../supervise/observe.ts";
 import { resumeTask } from "../supervise/resume.ts";
 
 const longestAnswer = 200 * 1024;
@@ -53,10 +56,12 @@ export default defineCommand({
     else if (!postAnswer(task, question.number, answer))
       throw alreadyAnswered(id, question.number, readAnswer(task, question.number) ?? "");
 
+    step("after an answer is posted");
     const follows = await whatFollows(project, task, question, config);
+    keepSupervised(project, observeAll(project, [id]));
     const to = question?.number ?? null;
     adopt(project, facts);
-    const said = `answered ${id}; ${followsText(id, follows)}`;
+    const said = `answered ${id}; ${followsText(follows)}`;
     // Whoever was woken by the question is to be woken again.
     const whole = follows.reader === "done" ? said : withWake(project, said);
     if (given.json) printJson({ schema: 1, id, n: to, ...follows });
@@ -70,6 +75,7 @@ const mayNeedResume = (facts: Facts) =>
 /** What becomes of an answer: who reads it, or that nobody can say so. */
 type Follows =
   | { reader: "worker" | "late" | "done" | "another"; resumed: null }
+  | { reader: "queued"; resumed: null; reason: string }
   | { reader: "resumed"; resumed: number };
 
 async function whatFollows(
@@ -88,7 +94,9 @@ async function whatFollows(
   try {
     const wish = { model: null, fresh: false };
     const run = await resumeTask(project, task, facts, config ?? (await configured()), wish);
-    return { reader: "resumed", resumed: run.number };
+    return run.kind === "waits"
+      ? { reader: "queued", resumed: null, reason: run.reason }
+      : { reader: "resumed", resumed: run.number };
   } catch (error) {
     // Whoever resumes it at this moment tells it of every open question.
     if (error instanceof DispatchError && error.code === "run_taken")
@@ -97,18 +105,20 @@ async function whatFollows(
   }
 }
 
-function followsText(id: string, { reader, resumed }: Follows): string {
-  switch (reader) {
+function followsText(follows: Follows): string {
+  switch (follows.reader) {
     case "worker":
       return "the worker goes on";
     case "late":
-      return `it had waited too long and may be ending without it: dispatch wait ${id} tells`;
+      return "it had waited too long: where it ends without it, it is started again";
     case "done":
       return "the task was done without it";
     case "another":
       return "its worker had gone, and is just being resumed";
     case "resumed":
-      return `its worker had gone: resumed as run ${resumed}`;
+      return `its worker had gone: resumed as run ${follows.resumed}`;
+    case "queued":
+      return `its worker had gone, and goes on when it can: ${follows.reason}`;
   }
 }
 

@@ -16,6 +16,7 @@ import { print, printJson } from "../render/write.ts";
 import { acknowledge, postQuestion, readAnswer, readMailbox } from "../store/mailbox.ts";
 import { keepNotes } from "../supervise/notes.ts";
 import { runPaths, type TaskPaths } from "../store/paths.ts";
+import { step } from "../store/step.ts";
 import { latestRun, readExit, readRecord } from "../store/runs.ts";
 import { readAsked } from "../store/tasks.ts";
 import { defaultAnswerTimeoutMs } from "../core/config.ts";
@@ -76,6 +77,7 @@ export default defineCommand({
       if (isOrphaned(task)) throw refused("run_over", "the run that asked this has ended");
       if (given.json) printJson({ schema: 1, n: question.number, answer });
       else print(answer);
+      step("before an answer is acknowledged");
       // After the print: killed in between, the worker asks again and is told again.
       return acknowledge(task, question.number);
     }

@@ -1,6 +1,7 @@
 import { defineCommand } from "citty";
 import { refused } from "../core/error.ts";
-import { derive, hasEnded, isLive } from "../core/task.ts";
+import { derive, isLive, isMoving } from "../core/state.ts";
+import type { Facts } from "../core/task.ts";
 import { json } from "../cli/arguments.ts";
 import { currentProject, requireTasks } from "../cli/project.ts";
 import { print, printJson } from "../render/write.ts";
@@ -20,6 +21,15 @@ const args = {
   json,
 } as const;
 
+/** Of those that are to go, each that a task which stays has still to wait for, and that task. */
+function idsAwaited(all: readonly Facts[], wanted: readonly Facts[]): Map<string, string> {
+  const staying = all.filter(({ id }) => !wanted.some((facts) => facts.id === id));
+  const pairs = staying.flatMap(({ id, parents }) =>
+    parents.map((parent) => [parent.id, id] as const),
+  );
+  return new Map(pairs.filter(([parent]) => wanted.some(({ id }) => id === parent)));
+}
+
 export default defineCommand({
   meta: { name: "clean", description: "remove the folders of tasks that are done" },
   args,
@@ -35,11 +45,21 @@ export default defineCommand({
         `dispatch stop ${live[0]!.id}`,
       );
     }
-    const doomed = all.filter((facts) => {
+    const wanted = all.filter((facts) => {
       const state = derive(facts);
       if (ids !== null) return !isLive(state);
-      return given.all ? hasEnded(state) : state.kind === "done";
+      return given.all ? !isMoving(state) : state.kind === "done";
     });
+    const awaited = idsAwaited(ids === null ? all : observeAll(project), wanted);
+    if (ids !== null && awaited.size > 0) {
+      const [[parent, child]] = [...awaited] as [[string, string]];
+      throw refused(
+        "awaited",
+        `${child} waits for ${parent}; nothing was removed`,
+        `dispatch clean ${parent} ${child}`,
+      );
+    }
+    const doomed = wanted.filter(({ id }) => !awaited.has(id));
     const isReal = !given["dry-run"];
     const removed = doomed
       .map(({ id }) => id)

@@ -1,10 +1,13 @@
 import { defineCommand } from "citty";
 import { notFound, ReaderGone } from "../core/error.ts";
 import { type Event, eventsOf } from "../core/event.ts";
-import { derive, type Facts, isLive, pendingQuestions } from "../core/task.ts";
+import { derive, isMoving, pendingQuestions } from "../core/state.ts";
+import type { Facts } from "../core/task.ts";
 import { didYouMean } from "../core/text.ts";
 import { currentProject } from "../cli/project.ts";
 import { newsText } from "../cli/news.ts";
+import { type Others, othersFor } from "../cli/others.ts";
+import { keepSupervised } from "../cli/supervising.ts";
 import {
   isHostThere,
   listener,
@@ -65,24 +68,29 @@ export default defineCommand({
 /** What waits for the user, told before or not, and what nobody has heard of. */
 async function sessionStart(project: ProjectPaths): Promise<void> {
   noteSession(project);
-  for await (const all of looks(project, null)) return tellPending(project, all);
+  for await (const all of looks(project, null))
+    return tellPending(project, all, await othersFor(all));
 }
 
-function tellPending(project: ProjectPaths, all: readonly Facts[]): void {
+function tellPending(project: ProjectPaths, all: readonly Facts[], others: Others): void {
+  keepSupervised(project, all);
   takeOverGone(project, all);
   const who = listener(project);
   const own = all.filter(who.hears);
   const asking = new Set(own.filter(isAsking).map(({ id }) => id));
   const isToldAgain = (event: Event) =>
-    event.kind === "question" || (event.state.kind === "blocked" && !asking.has(event.facts.id));
-  const tell = (events: readonly Event[]) => print(newsText(project, events));
-  const news = tellNew(project, who, own.flatMap(eventsOf), tell, {
+    event.kind === "question" ||
+    (event.kind === "outcome" && event.state.kind === "blocked" && !asking.has(event.facts.id));
+  const tell = (events: readonly Event[]) => print(newsText(project, events, others));
+  const news = tellNew(project, who, own.flatMap(eventsNow), tell, {
     most: mostAtOnce,
     patienceMs: startPatienceMs,
     isToldAgain,
   });
   if (news !== null && news.left > 0) print(`${news.left} more: dispatch status`);
 }
+
+const eventsNow = (facts: Facts) => eventsOf(facts, Date.now());
 
 const isAsking = (facts: Facts) => pendingQuestions(facts, derive(facts)).length > 0;
 
@@ -97,8 +105,8 @@ async function wake(project: ProjectPaths): Promise<void> {
   const isThere = isHostThere();
   noteSession(project);
   const isNewest = takePlace(waiterPath(project, String(pid)));
-  const tell = (events: readonly Event[]) => {
-    const text = newsText(project, events);
+  const tell = (events: readonly Event[], others: Others) => {
+    const text = newsText(project, events, others);
     if (!isThere()) throw new ReaderGone();
     talk.info(text);
   };
@@ -109,7 +117,8 @@ async function wake(project: ProjectPaths): Promise<void> {
 async function queue(project: ProjectPaths): Promise<void> {
   const thread = hostSession(process.env)!;
   const isNewest = takePlace(waiterPath(project, ledgerName(thread)));
-  const tell = (events: readonly Event[]) => queueMessage(thread, newsText(project, events));
+  const tell = (events: readonly Event[], others: Others) =>
+    queueMessage(thread, newsText(project, events, others));
   for (let failures = 0; failures < queueTries;) {
     try {
       if (!(await tellWhenNews(project, isNewest, tell))) return;
@@ -125,17 +134,20 @@ async function queue(project: ProjectPaths): Promise<void> {
 async function tellWhenNews(
   project: ProjectPaths,
   isStillNeeded: () => boolean,
-  tell: (events: readonly Event[]) => void,
+  tell: (events: readonly Event[], others: Others) => void,
 ): Promise<boolean> {
   for await (const all of looks(project, null)) {
     if (!isStillNeeded()) return false;
+    keepSupervised(project, all);
     takeOverGone(project, all);
     const who = listener(project);
     const own = all.filter(who.hears);
-    const news = tellNew(project, who, own.flatMap(eventsOf), tell, { most: mostAtOnce });
+    const others = await othersFor(own);
+    const tellSome = (events: readonly Event[]) => tell(events, others);
+    const news = tellNew(project, who, own.flatMap(eventsNow), tellSome, { most: mostAtOnce });
     if (news === null) continue;
     if (news.told > 0) return true;
-    if (!own.some((facts) => isLive(derive(facts)))) return false;
+    if (!own.some((facts) => isMoving(derive(facts)))) return false;
   }
   return false;
 }

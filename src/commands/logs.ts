@@ -1,21 +1,26 @@
 import { defineCommand } from "citty";
 import { closeSync, constants, openSync, readSync } from "node:fs";
 import { failed, notFound, usageError } from "../core/error.ts";
-import { derive, isLive } from "../core/task.ts";
+import { derive, isLive } from "../core/state.ts";
 import { backendNamed } from "../backends/index.ts";
 import { json } from "../cli/arguments.ts";
 import { currentProject, requireTask } from "../cli/project.ts";
 import { logToJson } from "../render/json.ts";
 import { logText } from "../render/human.ts";
-import { print, printJson } from "../render/write.ts";
-import { runPaths } from "../store/paths.ts";
+import { print, printJson, talk } from "../render/write.ts";
+import { isAbout, readJournal } from "../store/journal.ts";
+import { type ProjectPaths, runPaths } from "../store/paths.ts";
 import { isFile } from "../store/read.ts";
 import { latestRun, readRecord } from "../store/runs.ts";
 import { observe } from "../supervise/observe.ts";
 import { watchTicks } from "../unix/watch.ts";
 
 const args = {
-  id: { type: "positional", required: true, description: "the task" },
+  id: { type: "positional", required: false, description: "the task" },
+  journal: {
+    type: "boolean",
+    description: "instead: what was decided about this project's tasks, and why",
+  },
   follow: { type: "boolean", alias: "f", description: "stay until the worker ends" },
   raw: { type: "boolean", description: "the log as the worker wrote it" },
   run: { type: "string", valueHint: "N", description: "an earlier run (the latest one)" },
@@ -26,7 +31,11 @@ export default defineCommand({
   meta: { name: "logs", description: "what the worker said and did" },
   args,
   async run({ args: given }) {
-    const task = requireTask(currentProject(), given.id);
+    const project = currentProject();
+    if (given.journal) return printJournal(project, given.id ?? null);
+    if (given.id === undefined)
+      throw usageError("missing the task", "dispatch logs ID, or: dispatch logs --journal");
+    const task = requireTask(project, given.id);
     const latest = latestRun(task);
     const number = given.run === undefined ? latest : Number(given.run);
     if (!Number.isInteger(number)) throw usageError(`--run ${given.run}: expected a number`);
@@ -72,6 +81,13 @@ export default defineCommand({
     lines.end(show);
   },
 });
+
+/** All of it, or the lines of one task. */
+function printJournal(project: ProjectPaths, id: string | null): void {
+  const lines = readJournal(project).filter((line) => id === null || isAbout(line, id));
+  if (lines.length === 0) return talk.info("nothing was decided yet");
+  print(lines.join("\n"));
+}
 
 /** Whole lines of a file that grows, read on from where the last reading ended. */
 function lineReader(path: string) {

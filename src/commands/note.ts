@@ -1,5 +1,5 @@
 import { defineCommand } from "citty";
-import { derive, isLive } from "../core/task.ts";
+import { derive, isLive } from "../core/state.ts";
 import { checkText, givenText, json } from "../cli/arguments.ts";
 import { currentProject, requireTask } from "../cli/project.ts";
 import { print, printJson } from "../render/write.ts";

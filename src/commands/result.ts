@@ -1,6 +1,7 @@
 import { defineCommand } from "citty";
 import { foreign } from "../core/text.ts";
 import { json } from "../cli/arguments.ts";
+import { othersFor } from "../cli/others.ts";
 import { currentProject, requireTask } from "../cli/project.ts";
 import { resultText } from "../render/human.ts";
 import { taskToJson } from "../render/json.ts";
@@ -17,7 +18,7 @@ export default defineCommand({
     description: "a task's outcome, its items and what it wrote to output.md",
   },
   args,
-  run({ args: given }) {
+  async run({ args: given }) {
     const project = currentProject();
     const task = requireTask(project, given.id);
     const facts = observe(task);
@@ -33,6 +34,7 @@ export default defineCommand({
         final_text: final === null ? null : foreign(final),
       });
     }
-    print(resultText(facts, output, changed));
+    const others = (await othersFor([facts]))(facts);
+    print(resultText(facts, output, { output: null, changed, others }));
   },
 });

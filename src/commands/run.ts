@@ -1,21 +1,26 @@
 import { defineCommand } from "citty";
 import type { Config } from "../core/config.ts";
-import { DispatchError, refused, usageError } from "../core/error.ts";
+import { DispatchError, notFound, refused, usageError } from "../core/error.ts";
+import { parentsFirst } from "../core/order.ts";
 import type { Route } from "../core/route.ts";
 import type { Asked } from "../core/task.ts";
+import { didYouMean } from "../core/text.ts";
 import { json, valuesOf } from "../cli/arguments.ts";
 import { configured } from "../cli/configured.ts";
 import { follow } from "../cli/follow.ts";
 import { currentProject, folderInProject } from "../cli/project.ts";
 import { readRequests, type TaskRequest } from "../cli/request.ts";
+import { keepSupervised, ownEnvironment } from "../cli/supervising.ts";
 import { noteSession } from "../cli/telling.ts";
 import { withWake } from "../cli/waking.ts";
 import { dispatchedText, dryRunText, type Started } from "../render/human.ts";
 import { print, printJson } from "../render/write.ts";
 import { type ProjectPaths, runPaths, taskPaths } from "../store/paths.ts";
-import { ensureProject, taskExists } from "../store/tasks.ts";
-import { dispatchDepth } from "../supervise/command.ts";
+import { keepEnvironment } from "../store/environments.ts";
+import { ensureProject, taskExists, taskIds } from "../store/tasks.ts";
+import { checkCommand, dispatchDepth } from "../supervise/command.ts";
 import { prepare, type Prepared } from "../supervise/launch.ts";
+import { observeAll } from "../supervise/observe.ts";
 import { findRoute } from "../supervise/routing.ts";
 import { idTaken, type NewTask, startTasks } from "../supervise/start.ts";
 import { hostSession } from "../unix/host.ts";
@@ -51,6 +56,23 @@ const args = {
     description: "a file that the worker is told to read",
   },
   context: { type: "string", valueHint: "TEXT", description: "what the worker must know besides" },
+  after: { type: "string", valueHint: "ID…", description: "start when that task is done" },
+  "time-limit": { type: "string", valueHint: "DURATION", description: "stop it after this long" },
+  "stall-after": {
+    type: "string",
+    valueHint: "DURATION",
+    description: "report it when it has been silent for this long",
+  },
+  "answer-timeout": {
+    type: "string",
+    valueHint: "DURATION",
+    description: "how long the worker waits for an answer before it ends, to be resumed with it",
+  },
+  parallel: {
+    type: "string",
+    valueHint: "N",
+    description: "start while fewer than N of your workers run; auto (by memory) or none",
+  },
   follow: {
     type: "boolean",
     alias: "f",
@@ -68,6 +90,7 @@ export default defineCommand({
     const project = currentProject();
     const requests = await readRequests({
       ...given,
+      after: valuesOf(args, rawArgs, "after"),
       items: valuesOf(args, rawArgs, "item"),
       files: valuesOf(args, rawArgs, "file"),
       folder: folderInProject(project),
@@ -78,13 +101,18 @@ export default defineCommand({
         "dispatch wait --all, or: dispatch status -w",
       );
 
+    const { ordered, circle } = parentsFirst(requests);
+    if (ordered === null)
+      throw usageError(`nothing was started: ${circle.join(" after ")} could never start`);
+
     const planned: Planned[] = [];
     // An id that was asked for is not given to a task that would take any.
     const wanted = requests.flatMap(({ id }) => id ?? []);
     const refusals: DispatchError[] = [];
-    for (const request of requests) {
+    for (const request of ordered) {
       const taken = [...wanted, ...planned.map(({ id }) => id)];
       try {
+        checkParents(project, request, wanted);
         planned.push(await planTask(project, config, request, taken));
       } catch (error) {
         if (request.line === null || !(error instanceof DispatchError)) throw error;
@@ -102,18 +130,26 @@ export default defineCommand({
 
     ensureProject(project);
     noteSession(project);
-    const tasks = await startTasks(project, planned);
-    const started = planned.map(({ asked, route }, index) => ({
-      id: tasks[index]!.id,
-      asked,
-      route,
+    const tasks = await startTasks(project, planned, config);
+    const started = tasks.map(({ task, advanced }, index) => ({
+      id: task.id,
+      asked: planned[index]!.asked,
+      route: planned[index]!.route,
+      advanced,
     }));
+    keepSupervised(
+      project,
+      observeAll(
+        project,
+        started.map(({ id }) => id),
+      ),
+    );
     const said = dispatchedText(started, hostSession(process.env) === null);
     const text = given.follow ? said : withWake(project, said);
     if (!given.json) print(text);
     else if (requests[0]!.line === null) printJson({ schema: 1, ...startedJson(started[0]!) });
     else printJson({ schema: 1, tasks: started.map(startedJson) });
-    if (given.follow) await follow(project, tasks[0]!);
+    if (given.follow) await follow(project, tasks[0]!.task);
   },
 });
 
@@ -136,14 +172,24 @@ async function planTask(
       "ask the user: run it there (without the worktree), or not at all",
     );
   }
-  const { content, model } = request;
+  const { content, model, times } = request;
   const named = await findRoute({ prompt: content.prompt, model }, config);
-  const route = await confirmed(named, config);
+  const route = await runnable(await confirmed(named, config), config);
   const asked: Asked = {
     ...content,
     model: route.alias ?? route.model,
     alias: route.alias,
-    answerTimeoutMs: route.answerTimeoutMs,
+    answerTimeoutMs: times.answerTimeoutMs ?? route.answerTimeoutMs,
+    after: [...new Set(request.after)],
+    parallel: request.parallel,
+    policy: {
+      timeLimitMs: times.timeLimitMs ?? route.timeLimitMs,
+      stallAfterMs: times.stallAfterMs ?? route.stallAfterMs,
+      retry: config.retry,
+      fallback: [...route.fallback],
+      resumeLost: config.resumeLost,
+    },
+    environment: keepEnvironment(ownEnvironment()),
     host: hostSession(process.env),
     created: new Date().toISOString(),
   };
@@ -159,6 +205,37 @@ async function planTask(
   // Somebody else may take the id meanwhile: then the next that is free.
   const ids = request.id === null ? request.ids().filter(free) : [request.id];
   return { id, ids, plan: request.plan, asked, route, preview };
+}
+
+/** What cannot run here is gone on without, where the config says with what. */
+async function runnable(route: Route, config: Config): Promise<Route> {
+  for (const [index, name] of [null, ...route.fallback].entries()) {
+    const other = name === null ? route : await findRoute({ prompt: "", model: name }, config);
+    try {
+      checkCommand(other);
+    } catch {
+      continue;
+    }
+    if (name === null) return route;
+    return { ...other, why: "fallback", fallback: route.fallback.slice(index) };
+  }
+  return route;
+}
+
+/** All that it comes after has to be there: a task of this project, or one of the same batch that has an id. */
+function checkParents(
+  project: ProjectPaths,
+  { after }: TaskRequest,
+  mates: readonly string[],
+): void {
+  const unknown = after.find((id) => !mates.includes(id) && !taskExists(project, id));
+  if (unknown === undefined) return;
+  const known = [...mates, ...taskIds(project)];
+  throw notFound(
+    "unknown_task",
+    `after ${unknown}: no such task${didYouMean(unknown, known)}`,
+    "dispatch status lists them; one of the same text needs a line id: …",
+  );
 }
 
 const atLine = (line: number, { kind, code, message, hint }: DispatchError) =>
@@ -177,13 +254,14 @@ function nothingStarted(refusals: readonly DispatchError[]): DispatchError {
   );
 }
 
-const startedJson = ({ id, route: { model, backend, alias, why } }: Started) => ({
+const startedJson = ({ id, route: { model, backend, alias, why }, advanced }: Started) => ({
   id,
-  run: 1,
+  run: advanced.kind === "waits" ? null : 1,
   model,
   backend,
   alias,
   why,
+  waits: advanced.kind === "waits" ? advanced.reason : null,
 });
 
 async function configuredForDispatch(): Promise<Config> {

@@ -1,8 +1,12 @@
 import { defineCommand } from "citty";
 import type { StatusJson } from "../core/json.ts";
-import { derive, type Facts, hasEnded } from "../core/task.ts";
+import { derive, isMoving } from "../core/state.ts";
+import type { Facts } from "../core/task.ts";
 import { json } from "../cli/arguments.ts";
+import { othersFor } from "../cli/others.ts";
 import { currentProject, requireTasks } from "../cli/project.ts";
+import { keepSupervised } from "../cli/supervising.ts";
+import { whyWaiting } from "../cli/waiting.ts";
 import { taskToJson } from "../render/json.ts";
 import { statusText } from "../render/human.ts";
 import { print, printJson } from "../render/write.ts";
@@ -29,32 +33,41 @@ export default defineCommand({
   async run({ args: given }) {
     const project = currentProject();
     const ids = requireTasks(project, given._);
-    const show = (all: Facts[]) =>
-      given.json
-        ? printJson(statusToJson(project, all))
-        : print(statusText(all, ids !== null, Date.now()));
+    const show = async (all: Facts[]) => {
+      const waits = await whyWaiting(project, all);
+      if (given.json) return printJson(statusToJson(project, all, waits));
+      print(statusText(all, waits, await othersFor(all), ids !== null, Date.now()));
+    };
 
     if (!given.watch) {
       const all = observeAll(project, ids);
       for (const { id } of all) keepNotes(taskPaths(project, id));
+      keepSupervised(project, all);
       return show(all);
     }
     const isScreen = Bun.enableANSIColors && !given.json;
     let last = "";
     for await (const all of looks(project, ids)) {
+      keepSupervised(project, all);
       // The time that runs on is no change worth a line of its own.
-      const picture = JSON.stringify(statusToJson(project, all));
+      const picture = JSON.stringify(statusToJson(project, all, new Map()));
       if (picture !== last) {
         if (isScreen) print("\u001b[H\u001b[2J");
-        show(all);
+        await show(all);
       }
       last = picture;
-      if (all.every((facts) => hasEnded(derive(facts)))) return;
+      if (all.every((facts) => !isMoving(derive(facts)))) return;
     }
   },
 });
 
-function statusToJson(project: ProjectPaths, all: readonly Facts[]): StatusJson {
-  const tasks = all.map((facts) => taskToJson(facts, outputOf(project, facts)));
+function statusToJson(
+  project: ProjectPaths,
+  all: readonly Facts[],
+  waits: ReadonlyMap<string, string>,
+): StatusJson {
+  const tasks = all.map((facts) =>
+    taskToJson(facts, outputOf(project, facts), waits.get(facts.id) ?? null),
+  );
   return { schema: 1, project: project.root, tasks };
 }

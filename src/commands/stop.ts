@@ -1,15 +1,16 @@
 import { defineCommand } from "citty";
 import { parseDuration } from "../core/duration.ts";
 import { failed, refused, usageError } from "../core/error.ts";
-import { derive, isLive } from "../core/task.ts";
+import { derive, isLive } from "../core/state.ts";
 import { json } from "../cli/arguments.ts";
 import { currentProject, requireTask } from "../cli/project.ts";
 import { markTold } from "../cli/telling.ts";
 import { print, printJson } from "../render/write.ts";
 import type { ProjectPaths, TaskPaths } from "../store/paths.ts";
+import { note } from "../store/journal.ts";
 import { runNumbers } from "../store/runs.ts";
 import { observe } from "../supervise/observe.ts";
-import { stopRuns } from "../supervise/stop.ts";
+import { giveUpTask, stopRuns } from "../supervise/stop.ts";
 
 const args = {
   ids: { type: "positional", required: true, valueHint: "ID…", description: "the tasks" },
@@ -44,7 +45,9 @@ export default defineCommand({
 
 async function stop(project: ProjectPaths, task: TaskPaths, graceMs: number) {
   const { id } = task;
-  const wasLive = isLive(derive(observe(task)));
+  // In this order: what has just been started is there to be stopped.
+  const wasWaiting = giveUpTask(task);
+  const wasLive = wasWaiting || isLive(derive(observe(task)));
   const isGone = await stopRuns(task, runNumbers(task), graceMs);
   const after = observe(task);
   if (!isGone || isLive(derive(after))) {
@@ -52,5 +55,6 @@ async function stop(project: ProjectPaths, task: TaskPaths, graceMs: number) {
   }
   // Whoever stopped it need not be told that it was.
   markTold(project, after);
+  note(project, id, "stopped by dispatch stop");
   return { id, wasLive };
 }

@@ -28,8 +28,22 @@ import {
   parsePlan,
   type PlanProblem,
 } from "./plan.ts";
+import { parseDuration } from "./duration.ts";
 import { badTaskId, isTaskId } from "./task-id.ts";
 import { didYouMean } from "./text.ts";
+
+/** How long a task may take for what, in milliseconds; null: as the config says. */
+export interface Times {
+  timeLimitMs: number | null;
+  stallAfterMs: number | null;
+  answerTimeoutMs: number | null;
+}
+const timeKeys = ["time_limit", "stall_after", "answer_timeout"] as const;
+const timeFields = {
+  time_limit: "timeLimitMs",
+  stall_after: "stallAfterMs",
+  answer_timeout: "answerTimeoutMs",
+} as const;
 
 export interface BatchTask {
   /** The line of its title, 1-based. */
@@ -40,6 +54,9 @@ export interface BatchTask {
   model: string | null;
   files: string[];
   worktree: boolean;
+  /** Ids of the tasks that it comes after. */
+  after: string[];
+  times: Times;
   /** The checklist as it was written, title included; null when the worker is to write its own. */
   plan: string | null;
   items: string[];
@@ -48,9 +65,9 @@ export interface BatchTask {
 }
 
 const titleLine = /^#(?:\s|$)/;
-const keys = ["id", "model", "file", "worktree"];
+const keys = ["id", "model", "file", "worktree", "after", ...timeKeys];
 /** Of these a line in the prose is a mistake; "file: …" can be prose. */
-const strict = keys.filter((key) => key !== "file").join("|");
+const strict = keys.filter((key) => key !== "file" && key !== "after").join("|");
 /** A known key is one without a blank behind it too: it must not become prose. */
 const keyLine = new RegExp(`^(?:([a-z][\\w-]*):(?=\\s|$)|(${keys.join("|")}):)(.*)$`, "is");
 const keyWithoutColon = new RegExp(`^(${strict})\\s+\\S+\\s*$`, "i");
@@ -100,6 +117,8 @@ function readTask(
     model: null,
     files: [],
     worktree: false,
+    after: [],
+    times: { timeLimitMs: null, stallAfterMs: null, answerTimeoutMs: null },
     plan: null,
     items: [],
     context: null,
@@ -171,9 +190,24 @@ function setKey(task: BatchTask, key: string, value: string): string | null {
       if (!/^(?:yes|true|no|false)$/i.test(value)) return `worktree: ${value}; expected yes or no`;
       task.worktree = /^[yt]/i.test(value);
       return null;
-    default:
+    case "after": {
+      const ids = value.split(/[\s,]+/).filter((id) => id !== "");
+      if (ids.length === 0) return "after: has no value";
+      task.after.push(...ids);
+      const bad = ids.find((id) => !isTaskId(id));
+      return bad === undefined ? null : badTaskId(bad).message;
+    }
+    case "file":
       task.files.push(value);
       return null;
+    default: {
+      const ms = parseDuration(value);
+      if (ms === null) return `${key}: ${value}; expected a duration like 30s, 3m or 2h`;
+      const field = timeFields[key as keyof typeof timeFields];
+      if (task.times[field] !== null) return `a second ${key}`;
+      task.times[field] = ms;
+      return null;
+    }
   }
 }
 

@@ -16,8 +16,10 @@
 
 import * as v from "valibot";
 import { type Document, isMap, isScalar, isSeq, LineCounter, parseDocument, visit } from "yaml";
+import type { Limits } from "./admission.ts";
 import { parseDuration } from "./duration.ts";
 import { isModelName } from "./model-name.ts";
+import type { Retry } from "./task.ts";
 import { nearest } from "./text.ts";
 
 export const defaultAnswerTimeoutMs = 3 * 60_000;
@@ -28,7 +30,23 @@ export interface Alias {
   /** A whole command line: an agent of the old format. */
   command: string | null;
   prompt: string | null;
+  /** Names to go on with where the model will not do; null: those of the model. */
+  fallback: string[] | null;
   answerTimeoutMs: number | null;
+  timeLimitMs: number | null;
+  stallAfterMs: number | null;
+}
+
+/** What somebody who is not looking may be told of. */
+export const notices = ["question", "outcome", "stall"] as const;
+
+export interface Notify {
+  /** The user's own shell line; the event is on its stdin. */
+  command: string | null;
+  /** Where the event is posted to. */
+  url: string | null;
+  desktop: boolean;
+  on: readonly (typeof notices)[number][];
 }
 
 export interface Config {
@@ -37,11 +55,18 @@ export interface Config {
   /** A person at a terminal is asked when no model is named. */
   confirmDefault: boolean;
   backends: Record<string, { command: string | null }>;
-  models: Record<string, { backend: string }>;
+  models: Record<string, { backend: string; fallback: string[] }>;
   aliases: Record<string, Alias>;
   answerTimeoutMs: number;
+  timeLimitMs: number;
+  stallAfterMs: number;
+  limits: Limits;
   /** How deep workers may dispatch workers; 0: not at all. */
   depth: number;
+  retry: Retry;
+  /** Start tasks again whose workers have vanished. */
+  resumeLost: boolean;
+  notify: Notify;
 }
 
 export interface ConfigProblem {
@@ -62,6 +87,10 @@ const duration = v.pipe(
   v.union([v.string(), v.number()], expectedDuration),
   v.check((value) => durationMs(value) !== null, expectedDuration),
   v.transform((value) => durationMs(value)!),
+);
+const someTime = v.pipe(
+  duration,
+  v.check((ms) => Number.isFinite(ms), expectedDuration),
 );
 const text = v.pipe(
   v.string("expected text"),
@@ -86,32 +115,61 @@ const record = <T extends v.GenericSchema>(value: T) =>
     {} as never,
   );
 
+const wholeNumber = (least: number) =>
+  v.pipe(
+    v.number("expected a whole number"),
+    v.integer("expected a whole number"),
+    v.minValue(least, `expected ${least} or more`),
+  );
+const names = v.array(name, "expected a list of names");
+const truth = v.boolean("expected true or false");
+
 const backendEntries = { command: v.nullish(text) };
-const modelEntries = { backend: v.pipe(v.string("expected 'backend: NAME'"), v.trim()) };
+const modelEntries = {
+  backend: v.pipe(v.string("expected 'backend: NAME'"), v.trim()),
+  fallback: v.nullish(names),
+};
 const aliasEntries = {
   model: v.nullish(name),
   prompt: v.nullish(v.string("expected text")),
+  fallback: v.nullish(names),
   answer_timeout: v.nullish(duration),
+  time_limit: v.nullish(duration),
+  stall_after: v.nullish(duration),
 };
 const agentEntries = { command: text };
 const limitEntries = {
-  depth: v.nullish(
-    v.pipe(
-      v.number("expected a whole number"),
-      v.integer("expected a whole number"),
-      v.minValue(0, "expected 0 or more"),
-    ),
-  ),
+  parallel: v.nullish(v.union([v.literal("auto"), wholeNumber(1)], "expected auto or a number")),
+  per_project: v.nullish(wholeNumber(1)),
+  per_backend: record(wholeNumber(1)),
+  stagger: v.nullish(duration),
+  depth: v.nullish(wholeNumber(0)),
+  time_limit: v.nullish(duration),
+  stall_after: v.nullish(duration),
+};
+const retryEntries = {
+  attempts: v.nullish(wholeNumber(0)),
+  first: v.nullish(someTime),
+  longest: v.nullish(someTime),
+};
+const notifyEntries = {
+  command: v.nullish(text),
+  url: v.nullish(v.pipe(v.string("expected a URL"), v.url("expected a URL"))),
+  desktop: v.nullish(truth),
+  on: v.nullish(v.array(v.picklist(notices, `expected ${notices.join(", ")}`), "expected a list")),
 };
 const topEntries = {
   default: v.nullish(name),
-  confirm_default: v.nullish(v.boolean("expected true or false")),
+  confirm_default: v.nullish(truth),
   backends: record(mapping(backendEntries)),
   models: record(v.object(modelEntries, "expected { backend: NAME }")),
   aliases: record(v.object(aliasEntries, "expected { model: NAME }")),
   agents: v.optional(record(v.object(agentEntries, "expected { command: … }"))),
   answer_timeout: v.nullish(duration),
   limits: mapping(limitEntries),
+  retry: mapping(retryEntries),
+  resume_lost: v.nullish(truth),
+  notify: mapping(notifyEntries),
 };
 const schema = v.object(
   topEntries,
@@ -126,6 +184,8 @@ const knownKeys: readonly [path: string[], entries: object][] = [
   [["aliases", "*"], aliasEntries],
   [["agents", "*"], agentEntries],
   [["limits"], limitEntries],
+  [["retry"], retryEntries],
+  [["notify"], notifyEntries],
 ];
 
 /** The config, null when an error keeps it from being used, and all problems by position. */
@@ -182,33 +242,69 @@ export function readConfig(
 }
 
 function fromSchema(output: v.InferOutput<typeof schema>): Config {
+  const { limits, retry, notify } = output;
   const aliases: Record<string, Alias> = {};
-  for (const [alias, { model, prompt, answer_timeout }] of Object.entries(output.aliases)) {
+  for (const [alias, said] of Object.entries(output.aliases)) {
     aliases[alias] = {
-      model: model ?? null,
-      command: null,
-      prompt: prompt ?? null,
-      answerTimeoutMs: answer_timeout ?? null,
+      ...plainAlias,
+      model: said.model ?? null,
+      prompt: said.prompt ?? null,
+      fallback: said.fallback ?? null,
+      answerTimeoutMs: said.answer_timeout ?? null,
+      timeLimitMs: said.time_limit ?? null,
+      stallAfterMs: said.stall_after ?? null,
     };
   }
-  for (const [agent, { command }] of Object.entries(output.agents ?? {})) {
-    aliases[agent] ??= { model: null, command, prompt: null, answerTimeoutMs: null };
-  }
+  for (const [agent, { command }] of Object.entries(output.agents ?? {}))
+    aliases[agent] ??= { ...plainAlias, command };
   const backends: Config["backends"] = {};
-  for (const [backend, settings] of Object.entries(output.backends)) {
+  for (const [backend, settings] of Object.entries(output.backends))
     backends[backend] = { command: settings.command ?? null };
-  }
+  const models: Config["models"] = {};
+  for (const [model, { backend, fallback }] of Object.entries(output.models))
+    models[model] = { backend, fallback: fallback ?? [] };
   return {
     format: output.agents === undefined ? "models" : "agents",
     default: output.default ?? null,
     confirmDefault: output.confirm_default ?? true,
     backends,
-    models: output.models,
+    models,
     aliases,
     answerTimeoutMs: output.answer_timeout ?? defaultAnswerTimeoutMs,
-    depth: output.limits.depth ?? 0,
+    timeLimitMs: limits.time_limit ?? Infinity,
+    stallAfterMs: limits.stall_after ?? 15 * 60_000,
+    limits: {
+      parallel: limits.parallel ?? "auto",
+      perProject: limits.per_project ?? Infinity,
+      perBackend: limits.per_backend ?? {},
+      // "none" is no time at all between two.
+      staggerMs: limits.stagger === Infinity ? 0 : (limits.stagger ?? 2_000),
+    },
+    depth: limits.depth ?? 0,
+    retry: {
+      attempts: retry.attempts ?? 5,
+      firstMs: retry.first ?? 5_000,
+      longestMs: retry.longest ?? 600_000,
+    },
+    resumeLost: output.resume_lost ?? false,
+    notify: {
+      command: notify.command ?? null,
+      url: notify.url ?? null,
+      desktop: notify.desktop ?? false,
+      on: notify.on ?? notices,
+    },
   };
 }
+
+const plainAlias: Alias = {
+  model: null,
+  command: null,
+  prompt: null,
+  fallback: null,
+  answerTimeoutMs: null,
+  timeLimitMs: null,
+  stallAfterMs: null,
+};
 
 /** Names that lead nowhere: the default, a model's backend, an alias's model, a loop of aliases. */
 function* brokenReferences(
@@ -229,6 +325,14 @@ function* brokenReferences(
       yield {
         path: ["models", model, "backend"],
         message: `model ${model} names backend ${backend}, which is not there; ${didYouMean(backend, backendNames)}`,
+      };
+    }
+  }
+  for (const backend of Object.keys(config.limits.perBackend)) {
+    if (!backendNames.includes(backend)) {
+      yield {
+        path: ["limits", "per_backend", backend],
+        message: `limits.per_backend names backend ${backend}, which is not there; ${didYouMean(backend, backendNames)}`,
       };
     }
   }
@@ -260,6 +364,19 @@ function* brokenReferences(
       }
     }
   }
+  const chains = [
+    ...Object.entries(models).map(([model, { fallback }]) => ["models", model, fallback] as const),
+    ...Object.entries(aliases).map(([alias, each]) => ["aliases", alias, each.fallback] as const),
+  ];
+  for (const [kind, owner, fallback] of chains) {
+    for (const next of fallback ?? []) {
+      if (names.some((known) => known.toLowerCase() === next.toLowerCase())) continue;
+      yield {
+        path: [kind, owner, "fallback"],
+        message: `the fallback of ${owner} names ${next}, which is not there; ${didYouMean(next, names)}`,
+      };
+    }
+  }
   if (
     config.default !== null &&
     !names.some((known) => known.toLowerCase() === config.default!.toLowerCase())
@@ -289,6 +406,7 @@ function* lists(document: Document): Generator<string[]> {
   const places = knownKeys.flatMap(([pattern]) =>
     pattern.at(-1) === "*" ? [pattern.slice(0, -1), pattern] : [pattern],
   );
+  places.push(["limits", "per_backend"]);
   for (const pattern of places) {
     for (const path of expand(document, pattern)) {
       if (isSeq(path.length === 0 ? document.contents : document.getIn(path, true))) yield path;

@@ -20,6 +20,7 @@ export const taskJson = v.object({
   title: v.string(),
   state: v.picklist([
     "queued",
+    "held",
     "running",
     "waiting",
     "stopping",
@@ -33,6 +34,8 @@ export const taskJson = v.object({
   cause: v.nullable(v.string()),
   evidence: v.nullable(v.string()),
   reason: v.nullable(v.string()),
+  /** When a held task goes on by itself. */
+  until: v.nullable(v.string()),
   model: v.nullable(v.string()),
   backend: v.nullable(v.string()),
   alias: v.nullable(v.string()),
@@ -47,6 +50,7 @@ export const taskJson = v.object({
   ),
   progress: v.object({ done: v.number(), total: v.number() }),
   questions: v.array(questionJson),
+  after: v.array(v.string()),
   output: v.nullable(v.string()),
   exit: v.nullable(v.number()),
   tokens: v.nullable(v.object({ input: v.number(), cached: v.number(), output: v.number() })),
@@ -83,10 +87,28 @@ export const eventJson = v.variant("event", [
     cause: v.nullable(v.string()),
     evidence: v.nullable(v.string()),
     reason: v.nullable(v.string()),
+    until: v.nullable(v.string()),
     progress: v.object({ done: v.number(), total: v.number() }),
     output: v.nullable(v.string()),
     /** Null where git cannot tell. */
     changed: v.nullable(v.array(v.string())),
+    next: v.nullable(v.string()),
+  }),
+  v.object({
+    schema: v.literal(1),
+    event: v.literal("held"),
+    id: v.string(),
+    cause: v.nullable(v.string()),
+    evidence: v.nullable(v.string()),
+    reason: v.nullable(v.string()),
+    until: v.nullable(v.string()),
+    next: v.nullable(v.string()),
+  }),
+  v.object({
+    schema: v.literal(1),
+    event: v.literal("stalled"),
+    id: v.string(),
+    silent_seconds: v.number(),
     next: v.nullable(v.string()),
   }),
 ]);

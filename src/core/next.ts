@@ -1,10 +1,20 @@
 /** The way forward: for every state of a task, the one command that goes on from there. */
 
 import { isOpen, isUndelivered } from "./question.ts";
-import type { Facts, State } from "./task.ts";
+import type { State } from "./state.ts";
+import type { Cause } from "./stream.ts";
+import type { Facts } from "./task.ts";
 
-/** Null where there is nothing to do but wait, or nothing at all. */
-export function nextCommand(facts: Facts, state: State): string | null {
+/**
+ * Null where there is nothing to do but wait, or nothing at all.
+ *
+ * @param others models that can be named instead of one that will not do
+ */
+export function nextCommand(
+  facts: Facts,
+  state: State,
+  others: readonly string[] = [],
+): string | null {
   const { id } = facts;
   const open = facts.questions.find(isOpen);
   switch (state.kind) {
@@ -18,14 +28,15 @@ export function nextCommand(facts: Facts, state: State): string | null {
     case "done":
       return `dispatch result ${id}`;
     case "failed":
-      return failedNext(id, state.cause);
-    case "queued":
-      // Another program's task: its own dispatcher starts it.
-      return facts.asked === null ? null : `dispatch resume ${id}`;
+      return failedNext(id, state.cause, others);
+    case "held":
+      // Held without an end, it is its parents that need somebody.
+      return state.untilMs === null ? `dispatch resume ${id} (without them)` : null;
     case "incomplete":
     case "lost":
     case "stopped":
       return `dispatch resume ${id}`;
+    case "queued":
     case "running":
     case "stopping":
       return null;
@@ -34,15 +45,22 @@ export function nextCommand(facts: Facts, state: State): string | null {
 
 export const answerCommand = (id: string, number: string) => `dispatch answer ${id} ${number} "…"`;
 
-function failedNext(id: string, cause: Extract<State, { kind: "failed" }>["cause"]): string {
+function failedNext(id: string, cause: Cause, others: readonly string[]): string {
+  const [first = "M", ...rest] = others;
+  const which =
+    others.length === 0
+      ? " (dispatch models lists them)"
+      : ` (${rest.length === 0 ? "" : `or ${rest.join(", ")}; `}--save keeps it so)`;
   switch (cause) {
     case "auth":
-      return `dispatch resume ${id}, once the user has logged in to its CLI; or with --model M`;
+      return `dispatch resume ${id}, once the user has logged in to its CLI; or with --model ${first}${others.length === 0 ? "" : which}`;
     case "billing":
     case "session_limit":
+    case "rate_limit":
+    case "overloaded":
     case "model_unavailable":
     case "cli_missing":
-      return `dispatch resume ${id} --model M (dispatch models lists them)`;
+      return `dispatch resume ${id} --model ${first}${which}`;
     case "start_failed":
     case "crash":
       return `dispatch logs ${id} (why), or dispatch resume ${id} (again)`;

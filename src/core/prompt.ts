@@ -11,6 +11,8 @@ export interface PromptPaths {
   plan: string;
   ipc: string;
   context: string;
+  /** What the tasks before this one have left. */
+  outputs: readonly string[];
 }
 
 /** For a first run, or a later one that starts with nothing of the earlier in mind. */
@@ -26,7 +28,7 @@ export function freshPrompt(
     before === null ? null : handover(paths, before),
     asking(asked, paths),
     ending(paths),
-    context(asked),
+    context(asked, paths),
   ];
   return `${sections.filter((section) => section !== null).join("\n\n")}\n`;
 }
@@ -62,10 +64,11 @@ function ending(paths: PromptPaths): string {
 When every item is ticked, \`touch ${paths.ipc}/.done\` and end with a summary of at most five lines, what came of it first.`;
 }
 
-function context(asked: Asked): string | null {
+function context(asked: Asked, paths: PromptPaths): string | null {
   const lines = [`Context:`, asked.prompt.trim()];
   if (asked.context !== null) lines.push(asked.context.trim());
-  if (asked.files.length > 0) lines.push(`Read first: ${asked.files.join(", ")}`);
+  const files = [...paths.outputs, ...asked.files];
+  if (files.length > 0) lines.push(`Read first: ${files.join(", ")}`);
   if (asked.folder !== "") lines.push(`The request was made in the folder ${asked.folder}.`);
   return lines.filter((line) => line !== "").join("\n");
 }

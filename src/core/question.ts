@@ -26,6 +26,8 @@ export interface Question extends QuestionText {
   askedMs: number;
   /** Null while nobody has answered. */
   answer: string | null;
+  /** Epoch milliseconds. */
+  answeredMs: number | null;
   /** The worker has read the answer. */
   acknowledged: boolean;
 }

@@ -6,7 +6,7 @@
  * the answer can be "undecided": discover, then route again with the lists.
  */
 
-import type { Config } from "./config.ts";
+import type { Alias, Config } from "./config.ts";
 import {
   claudeFamilyOf,
   isClaudeModel,
@@ -35,8 +35,13 @@ export interface Route {
   alias: string | null;
   /** The alias's addition to the prompt, or null. */
   promptPrefix: string | null;
+  /** Names to go on with where this one will not do. */
+  fallback: readonly string[];
   answerTimeoutMs: number;
-  why: "flag" | "named" | "default";
+  timeLimitMs: number;
+  stallAfterMs: number;
+  /** "fallback": what was asked for cannot run here. */
+  why: "flag" | "named" | "default" | "fallback";
   /** Not in the config yet: to be added to it. */
   isNew: boolean;
 }
@@ -175,20 +180,27 @@ function fromConfig(
   }
   if (alias.command !== null) {
     const { command, prompt } = alias;
-    const answerTimeoutMs = alias.answerTimeoutMs ?? config.answerTimeoutMs;
     const plain = plainRoute(exact, "command", config);
-    return { ...plain, command, alias: exact, promptPrefix: prompt, answerTimeoutMs, isNew: false };
+    return { ...dressed(plain, alias), command, alias: exact, promptPrefix: prompt, isNew: false };
   }
   const target = fromConfig(alias.model!, config, available, [...followed, exact]);
   if (target === null) return null;
   const prefixes = [alias.prompt, target.promptPrefix].filter((text) => text !== null);
   return {
-    ...target,
+    ...dressed(target, alias),
     alias: exact,
     promptPrefix: prefixes.length > 0 ? prefixes.join("\n\n") : null,
-    answerTimeoutMs: alias.answerTimeoutMs ?? target.answerTimeoutMs,
   };
 }
+
+/** What an alias sets wins over what it leads to. */
+const dressed = <T extends Omit<Route, "why" | "isNew">>(target: T, alias: Alias): T => ({
+  ...target,
+  fallback: alias.fallback ?? target.fallback,
+  answerTimeoutMs: alias.answerTimeoutMs ?? target.answerTimeoutMs,
+  timeLimitMs: alias.timeLimitMs ?? target.timeLimitMs,
+  stallAfterMs: alias.stallAfterMs ?? target.stallAfterMs,
+});
 
 /** Names are matched without regard to case, as a person types them. */
 function ownKey(record: Record<string, unknown>, name: string): string | null {
@@ -203,7 +215,10 @@ function plainRoute(model: string, backend: string, config: Config): Omit<Route,
     command: config.backends[backend]?.command ?? null,
     alias: null,
     promptPrefix: null,
+    fallback: config.models[model]?.fallback ?? [],
     answerTimeoutMs: config.answerTimeoutMs,
+    timeLimitMs: config.timeLimitMs,
+    stallAfterMs: config.stallAfterMs,
   };
 }
 

@@ -5,23 +5,35 @@
  */
 
 /** Why a run failed, as `--json` names it. */
-export type Cause =
-  | "auth"
-  | "billing"
-  | "model_unavailable"
-  | "cli_missing"
-  | "rate_limit"
-  | "session_limit"
-  | "overloaded"
-  | "network"
-  | "prompt_too_long"
-  | "permission"
-  | "turn_limit"
-  | "budget_limit"
-  | "item_failed"
-  | "crash"
-  | "killed"
-  | "start_failed";
+export const causes = [
+  "auth",
+  "billing",
+  "model_unavailable",
+  "cli_missing",
+  "rate_limit",
+  "session_limit",
+  "overloaded",
+  "network",
+  "prompt_too_long",
+  "permission",
+  "turn_limit",
+  "budget_limit",
+  "time_limit",
+  "item_failed",
+  "crash",
+  "killed",
+  "start_failed",
+] as const;
+export type Cause = (typeof causes)[number];
+
+/** Why a run failed, and the words that say so. */
+export interface Failure {
+  cause: Cause;
+  /** The very line. */
+  evidence: string;
+  /** Epoch milliseconds: when the limit that was reached is lifted. Null where nobody says. */
+  resetsAtMs: number | null;
+}
 
 export interface Tokens {
   input: number;
@@ -40,8 +52,10 @@ export type StreamEvent =
   | { kind: "tool"; text: string }
   /** What a tool printed. */
   | { kind: "output"; text: string }
-  /** A passing error that the CLI is retrying by itself. */
-  | { kind: "retry"; text: string }
+  /** An error that the CLI tries to get past by itself. */
+  | { kind: "retry"; text: string; cause: Cause | null }
+  /** When the limit is lifted that stops the CLI, or will. */
+  | { kind: "limit"; text: string; resetsAtMs: number }
   | { kind: "error"; text: string; cause: Cause | null }
   /** The tokens of one step. */
   | { kind: "usage"; tokens: Tokens }
@@ -72,7 +86,9 @@ export interface Report {
   ok: boolean | null;
   /** The final text of the worker, or of the error. */
   text: string | null;
-  failure: { cause: Cause; evidence: string } | null;
+  failure: Failure | null;
+  /** What has kept the CLI from getting anything done since it last did, and how often in a row it said so. */
+  trouble: (Failure & { tries: number }) | null;
   /** Tools that the worker was not permitted to use. */
   denied: readonly string[];
   /** Null where the backend reports none: unknown is never 0. */
@@ -87,6 +103,7 @@ export const emptyReport: Report = {
   ok: null,
   text: null,
   failure: null,
+  trouble: null,
   denied: [],
   tokens: null,
   costUsd: null,
@@ -96,6 +113,7 @@ export const emptyReport: Report = {
 export function summarise(events: Iterable<StreamEvent>): Report {
   const report: Report = { ...emptyReport };
   let isPiece = false;
+  let resetsAtMs: number | null = null;
   for (const event of events) {
     switch (event.kind) {
       case "session":
@@ -103,16 +121,29 @@ export function summarise(events: Iterable<StreamEvent>): Report {
         report.model = event.model ?? report.model;
         break;
       case "said":
-        report.began = true;
         report.text = event.text;
+        goOn(report);
         break;
       case "piece":
-        report.began = true;
         report.text = isPiece ? `${report.text}${event.text}` : event.text;
+        goOn(report);
         break;
-      case "error":
-        report.failure = { cause: event.cause ?? "crash", evidence: event.text };
+      case "tool":
+      case "output":
+        goOn(report);
         break;
+      case "retry":
+        if (event.cause !== null) report.trouble = troubleOf(report, event.cause, event.text);
+        break;
+      case "limit":
+        resetsAtMs = event.resetsAtMs;
+        break;
+      case "error": {
+        const cause = event.cause ?? "crash";
+        report.failure = { cause, evidence: event.text, resetsAtMs: null };
+        report.trouble = troubleOf(report, cause, event.text);
+        break;
+      }
       case "usage":
         report.tokens = sumTokens(report.tokens, event.tokens);
         break;
@@ -122,24 +153,38 @@ export function summarise(events: Iterable<StreamEvent>): Report {
         report.tokens = event.tokens ?? report.tokens;
         report.costUsd = event.costUsd ?? report.costUsd;
         if (event.text !== "") report.text = event.text;
-        if (event.ok) report.failure = null;
-        else {
-          report.failure = {
-            cause: event.cause ?? report.failure?.cause ?? "crash",
-            evidence: event.text || (report.failure?.evidence ?? "the backend reported an error"),
-          };
-        }
-        break;
-      case "tool":
-      case "output":
-        report.began = true;
-        break;
-      case "retry":
+        report.trouble = null;
+        report.failure = event.ok ? null : verdict(report, event);
         break;
     }
     isPiece = event.kind === "piece";
   }
+  for (const failure of [report.failure, report.trouble])
+    if (failure?.cause === "rate_limit" || failure?.cause === "session_limit")
+      failure.resetsAtMs = resetsAtMs;
   return report;
+}
+
+/** It got something done: what stood in its way is past. */
+function goOn(report: Report): void {
+  report.began = true;
+  report.trouble = null;
+}
+
+const troubleOf = ({ trouble }: Report, cause: Cause, evidence: string): Report["trouble"] => ({
+  cause,
+  evidence,
+  resetsAtMs: null,
+  tries: trouble?.cause === cause ? trouble.tries + 1 : 1,
+});
+
+/** A verdict that names no cause is that of the error before it. */
+function verdict({ failure }: Report, { cause, text }: { cause: Cause | null; text: string }) {
+  return {
+    cause: cause ?? failure?.cause ?? "crash",
+    evidence: text || (failure?.evidence ?? "the backend reported an error"),
+    resetsAtMs: null,
+  };
 }
 
 /** Null stands for "not known" and adds nothing. */

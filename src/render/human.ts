@@ -7,21 +7,12 @@ import { formatDuration } from "../core/duration.ts";
 import type { Event } from "../core/event.ts";
 import { answerCommand, nextCommand } from "../core/next.ts";
 import { type Item, progress } from "../core/plan.ts";
+import { isStalled, silentSinceMs } from "../core/policy.ts";
 import type { Question } from "../core/question.ts";
 import type { Route } from "../core/route.ts";
 import type { StreamEvent, Tokens } from "../core/stream.ts";
-import {
-  type Asked,
-  derive,
-  elapsed,
-  elapsedMs,
-  type Facts,
-  hasEnded,
-  isLive,
-  pendingQuestions,
-  shownPlan,
-  type State,
-} from "../core/task.ts";
+import { derive, hasEnded, isLive, isMoving, pendingQuestions, type State } from "../core/state.ts";
+import { type Asked, elapsed, elapsedMs, type Facts, shownPlan } from "../core/task.ts";
 import { cut, cutMiddle, foreign, foreignLine, quoted, shellQuoted } from "../core/text.ts";
 
 const itemLength = 120;
@@ -50,9 +41,10 @@ export function paint(colour: Colour, text: string): string {
   return `\u001b[${on}m${text}\u001b[${off}m`;
 }
 
-export function modelName(facts: Facts): string {
-  const { asked, run } = facts;
-  return foreignLine(asked?.alias ?? run?.record?.model ?? asked?.model ?? "unknown model");
+export function modelName({ asked, run }: Facts): string {
+  const { said, model } = run?.record ?? { said: asked?.model, model: asked?.model };
+  // What an alias fell back to is not the alias any more.
+  return foreignLine((said === asked?.alias ? said : model) ?? "unknown model");
 }
 
 const title = (facts: Facts) => `${paint("bold", facts.id)} (${modelName(facts)})`;
@@ -72,6 +64,7 @@ export interface Started {
   id: string;
   asked: Asked;
   route: Route;
+  advanced: { kind: "started" | "nothing" } | { kind: "waits"; reason: string };
 }
 
 /** One line for all that was handed over; a person is shown the plan, an agent has just written it. */
@@ -80,7 +73,10 @@ export function dispatchedText(started: readonly Started[], isPerson: boolean): 
   const isShown = isPerson && others.length === 0 && first?.asked.ownPlan === false;
   const items = isShown ? firstOf(first.asked.items, 10, numbered) : [];
   const plan = isShown ? `. Plan: ${items.join(" ")}` : "";
-  const parts = started.map(({ id, route }) => `${id} using ${routeText(route)}`);
+  const parts = started.map(
+    ({ id, route, advanced }) =>
+      `${id} using ${routeText(route)}${advanced.kind === "waits" ? ` (queued: ${advanced.reason})` : ""}`,
+  );
   return `dispatched ${parts.join(", ")}${plan}`;
 }
 
@@ -103,6 +99,7 @@ const numbered = (item: string, index: number) => `${index + 1}) ${cut(foreignLi
 function routeText({ model, alias, why, isNew }: Route): string {
   const name = alias === null ? model : `${alias} (${model})`;
   if (isNew) return `${name} (new: added to the config)`;
+  if (why === "fallback") return `${name} (what was wanted cannot run here)`;
   return why === "default" ? `${name} (the default)` : name;
 }
 
@@ -125,15 +122,27 @@ export function dryRunText(
   ].join("\n");
 }
 
-/** Tasks that need a person first, then what runs, then what ended; of many that are done only their ids. */
-export function statusText(all: readonly Facts[], inFull: boolean, nowMs: number): string {
+/**
+ * Tasks that need a person first, then what runs, then what ended; of many that are done only their ids.
+ *
+ * @param waits why tasks wait that could start by themselves, by id
+ */
+export function statusText(
+  all: readonly Facts[],
+  waits: ReadonlyMap<string, string>,
+  others: (facts: Facts) => readonly string[],
+  inFull: boolean,
+  nowMs: number,
+): string {
   if (all.length === 0) return 'no tasks; start one: dispatch run "…"';
   const byRank = Map.groupBy(all, (facts) => rankOf(derive(facts)));
   const ranked = (...ranks: number[]) => ranks.flatMap((rank) => byRank.get(rank) ?? []);
   const done = ranked(3);
   const isListed = !inFull && done.length > doneShown;
   const shown = isListed ? ranked(0, 1, 2) : ranked(0, 1, 2, 3);
-  const texts = shown.map((facts) => taskText(facts, inFull, nowMs));
+  const texts = shown.map((facts) =>
+    taskText(facts, waits.get(facts.id) ?? null, others(facts), inFull, nowMs),
+  );
   if (isListed) {
     const ids = done.slice(0, 10).map(({ id }) => id);
     const more = done.length > 10 ? ", …" : "";
@@ -146,18 +155,24 @@ export function statusText(all: readonly Facts[], inFull: boolean, nowMs: number
 
 function rankOf(state: State): number {
   if (state.kind === "waiting" || state.kind === "blocked") return 0;
-  if (isLive(state)) return 1;
+  if (isMoving(state)) return 1;
   return state.kind === "done" ? 3 : 2;
 }
 
-function taskText(facts: Facts, inFull: boolean, nowMs: number): string {
+function taskText(
+  facts: Facts,
+  waits: string | null,
+  others: readonly string[],
+  inFull: boolean,
+  nowMs: number,
+): string {
   const state = derive(facts);
   const plan = shownPlan(facts);
   const { done, total } = progress(plan);
-  const took = elapsed(facts, nowMs);
-  const head = `${bullet(state)} ${title(facts)} — ${headline(state, done, total)}${took === null ? "" : `, ${took}`}`;
+  const took = isLive(state) || hasEnded(state) ? elapsed(facts, nowMs) : null;
+  const head = `${bullet(state)} ${title(facts)} — ${headline(state, done, total, nowMs)}${took === null ? "" : `, ${took}`}`;
   const lines = [head];
-  if (!hasEnded(state) || inFull || state.kind === "blocked") {
+  if (isLive(state) || inFull || state.kind === "blocked") {
     const current = isLive(state) ? plan.items.find((item) => item.marker === " ") : undefined;
     lines.push(...firstOf(plan.items, 40, (item) => itemText(item, item === current)));
   }
@@ -172,9 +187,13 @@ function taskText(facts: Facts, inFull: boolean, nowMs: number): string {
   const isShown =
     (state.kind === "blocked" && state.said !== null) ||
     (state.kind === "failed" && state.cause === "item_failed" && inFull);
-  const detail = isShown ? null : stateDetail(state);
+  const detail = isShown ? null : (waits ?? stateDetail(state));
   if (detail !== null) lines.push(`  ${detail}`);
-  const next = state.kind === "done" && !inFull ? null : nextCommand(facts, state);
+  if (isStalled(facts, nowMs)) lines.push(`  ${silence(nowMs - silentSinceMs(facts)!)}`);
+  const trouble = isLive(state) ? facts.run?.report.trouble : null;
+  if (trouble)
+    lines.push(`  trouble (${trouble.cause}), try ${trouble.tries}: ${quoted(trouble.evidence)}`);
+  const next = state.kind === "done" && !inFull ? null : nextCommand(facts, state, others);
   if (next !== null) lines.push(`  next: ${next}`);
   return lines.join("\n");
 }
@@ -197,11 +216,28 @@ function bullet(state: State): string {
   }
 }
 
-function headline(state: State, done: number, total: number): string {
+const silence = (ms: number) => `silent for ${formatDuration(ms)}`;
+
+/** A time of day; of another day, with its date. */
+function timeText(ms: number, nowMs: number): string {
+  const date = new Date(ms);
+  const time = date.toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" });
+  if (date.toDateString() === new Date(nowMs).toDateString()) return time;
+  return `${date.toLocaleDateString("en-GB", { month: "short", day: "numeric" })} ${time}`;
+}
+
+function heldText({ untilMs, cause }: Extract<State, { kind: "held" }>, nowMs: number): string {
+  const until = untilMs === null ? "" : ` until ${timeText(untilMs, nowMs)}`;
+  return `held${until}${cause === null ? "" : ` (${cause})`}`;
+}
+
+function headline(state: State, done: number, total: number, nowMs: number): string {
   const count = `${done}/${total} items complete`;
   switch (state.kind) {
     case "running":
       return count;
+    case "held":
+      return `${count}, ${heldText(state, nowMs)}`;
     case "done":
       return `COMPLETE (${done}/${total})`;
     case "failed":
@@ -223,6 +259,8 @@ function stateDetail(state: State, limit?: number): string | null {
       return quoted(state.evidence, limit);
     case "blocked":
       return state.said === null ? state.reason : quoted(state.said, limit);
+    case "held":
+      return state.evidence === null ? state.reason : quoted(state.evidence, limit);
     case "queued":
     case "incomplete":
     case "lost":
@@ -256,17 +294,34 @@ export interface Left {
   output: string | null;
   /** Files that changed while it ran; null where nobody can tell, or it has been told. */
   changed: readonly string[] | null;
+  /** Models that can be named instead of one that will not do. */
+  others: readonly string[];
 }
 
 /** What a host is told: what happened, in a line or two, and the next command. */
 export function eventText(event: Event, left: Left): string {
   const { facts } = event;
-  if (event.kind === "outcome") return outcomeText(facts, event.state, left);
-  const { number } = event.question;
-  const text = questionText(event.question);
-  const isWhole = text === questionText(event.question, wholeLength);
-  const rest = isWhole ? "" : ` (whole: dispatch status ${facts.id})`;
-  return `${facts.id} asks: ${text}${rest}\nthe user replies: ${answerCommand(facts.id, number)}`;
+  switch (event.kind) {
+    case "outcome":
+      return outcomeText(facts, event.state, left);
+    case "held": {
+      const next = nextCommand(facts, event.state);
+      const after = next === null ? "it goes on by itself" : `next: ${next}`;
+      const detail = stateDetail(event.state, wordsLength);
+      return `${facts.id} ${heldText(event.state, Date.now())}: ${detail}\n${after}`;
+    }
+    case "stalled":
+      return `${facts.id} ${silence(event.silentMs)}, still running\nif that is wrong: dispatch logs ${facts.id}, dispatch stop ${facts.id}`;
+    case "question":
+      return questionEventText(facts.id, event.question);
+  }
+}
+
+function questionEventText(id: string, question: Question): string {
+  const text = questionText(question);
+  const isWhole = text === questionText(question, wholeLength);
+  const rest = isWhole ? "" : ` (whole: dispatch status ${id})`;
+  return `${id} asks: ${text}${rest}\nthe user replies: ${answerCommand(id, question.number)}`;
 }
 
 /** Two lines: what came of it; where its output is, what changed, what is next. */
@@ -274,12 +329,12 @@ export function outcomeText(facts: Facts, state: State, left: Left): string {
   // Of a task that is done, its words and where its output is are all there is to say.
   const isToldAll =
     state.kind === "done" && (left.output !== null || lastWords(facts, wordsLength) !== null);
-  const second = afterwards(left, isToldAll ? null : nextCommand(facts, state));
+  const second = afterwards(left, isToldAll ? null : nextCommand(facts, state, left.others));
   return [outcomeLine(facts, state), ...second].join("\n");
 }
 
 /** A line, or none. */
-function afterwards({ output, changed }: Left, next: string | null): string[] {
+function afterwards({ output, changed }: Omit<Left, "others">, next: string | null): string[] {
   const parts = [
     ...(output === null ? [] : [`output: ${output}`]),
     ...changedText(changed),
@@ -324,15 +379,11 @@ function count(value: number): string {
 }
 
 /** Outcome, figures, then what the worker left; `output` is the text of output.md, or null. */
-export function resultText(
-  facts: Facts,
-  output: string | null,
-  changed: readonly string[] | null,
-): string {
+export function resultText(facts: Facts, output: string | null, left: Left): string {
   const state = derive(facts);
   // "next: dispatch result" is where the reader is already.
-  const next = state.kind === "done" ? null : nextCommand(facts, state);
-  const lines = [outcomeLine(facts, state), ...afterwards({ output: null, changed }, next)];
+  const next = state.kind === "done" ? null : nextCommand(facts, state, left.others);
+  const lines = [outcomeLine(facts, state), ...afterwards({ ...left, output: null }, next)];
   const report = facts.run?.report;
   const reported = [
     ...(report?.model ? [`model ${foreignLine(report.model)}`] : []),
@@ -376,6 +427,8 @@ export function logText(event: StreamEvent): string | null {
       return paint("red", `error: ${cut(foreignLine(event.text))}`);
     case "result":
       return event.ok ? null : paint("red", `failed: ${cut(foreignLine(event.text))}`);
+    case "limit":
+      return paint("yellow", foreignLine(event.text));
     case "usage":
       return null;
   }

@@ -7,7 +7,8 @@ import { answerCommand, nextCommand } from "../core/next.ts";
 import { progress } from "../core/plan.ts";
 import type { Question } from "../core/question.ts";
 import type { StreamEvent } from "../core/stream.ts";
-import { derive, type Facts, shownPlan, type State } from "../core/task.ts";
+import { derive, type State } from "../core/state.ts";
+import { type Facts, shownPlan } from "../core/task.ts";
 import { foreign, foreignLine } from "../core/text.ts";
 
 const iso = (ms: number | null | undefined) =>
@@ -15,8 +16,15 @@ const iso = (ms: number | null | undefined) =>
   ms === null || ms === undefined || !(Math.abs(ms) <= 8.64e15) ? null : new Date(ms).toISOString();
 const safe = (text: string | null) => (text === null ? null : foreign(text));
 
-/** @param outputPath where the task's output is, or null when it left none */
-export function taskToJson(facts: Facts, outputPath: string | null): TaskJson {
+/**
+ * @param outputPath where the task's output is, or null when it left none
+ * @param waits why it does not start though it could, or null
+ */
+export function taskToJson(
+  facts: Facts,
+  outputPath: string | null,
+  waits: string | null = null,
+): TaskJson {
   const state = derive(facts);
   const plan = shownPlan(facts);
   const { run, asked } = facts;
@@ -25,6 +33,7 @@ export function taskToJson(facts: Facts, outputPath: string | null): TaskJson {
     title: foreignLine(asked?.title ?? plan.title ?? facts.id),
     state: state.kind,
     ...why(state),
+    ...(waits === null ? {} : { reason: foreign(waits) }),
     model: safe(run?.record?.model ?? asked?.model ?? null),
     backend: safe(run?.record?.backend ?? null),
     alias: safe(asked?.alias ?? null),
@@ -37,6 +46,7 @@ export function taskToJson(facts: Facts, outputPath: string | null): TaskJson {
     })),
     progress: progress(plan),
     questions: facts.questions.map(questionToJson),
+    after: asked?.after ?? [],
     output: outputPath,
     exit: run?.exit ?? null,
     tokens: run?.report.tokens ?? null,
@@ -63,43 +73,56 @@ function why(state: State): {
   cause: string | null;
   evidence: string | null;
   reason: string | null;
+  until: string | null;
 } {
-  const none = { cause: null, evidence: null, reason: null };
+  const none = { cause: null, evidence: null, reason: null, until: null };
   if (state.kind === "failed")
     return { ...none, cause: state.cause, evidence: foreign(state.evidence) };
+  if (state.kind === "held") {
+    const { cause, evidence, reason, untilMs } = state;
+    return { cause, evidence: safe(evidence), reason: foreign(reason), until: iso(untilMs) };
+  }
   if (state.kind === "blocked") return { ...none, reason: foreign(state.said ?? state.reason) };
   return "reason" in state ? { ...none, reason: foreign(state.reason) } : none;
 }
 
 export function eventToJson(
   event: Event,
-  left: { output: string | null; changed: readonly string[] | null },
+  left: { output: string | null; changed: readonly string[] | null; others: readonly string[] },
 ): EventJson {
-  const { id } = event.facts;
-  if (event.kind === "outcome") {
-    return {
-      schema: 1,
-      event: "outcome",
-      id,
-      state: event.state.kind,
-      ...why(event.state),
-      progress: progress(shownPlan(event.facts)),
-      output: left.output,
-      changed: left.changed?.map(foreign) ?? null,
-      next: nextCommand(event.facts, event.state),
-    };
+  const { facts } = event;
+  const { id } = facts;
+  switch (event.kind) {
+    case "outcome":
+      return {
+        schema: 1,
+        event: "outcome",
+        id,
+        state: event.state.kind,
+        ...why(event.state),
+        progress: progress(shownPlan(facts)),
+        output: left.output,
+        changed: left.changed?.map(foreign) ?? null,
+        next: nextCommand(facts, event.state, left.others),
+      };
+    case "held":
+      return {
+        schema: 1,
+        event: "held",
+        id,
+        ...why(event.state),
+        next: nextCommand(facts, event.state),
+      };
+    case "stalled": {
+      const silent_seconds = Math.round(event.silentMs / 1_000);
+      return { schema: 1, event: "stalled", id, silent_seconds, next: `dispatch logs ${id}` };
+    }
+    case "question": {
+      const { n, text, options, default: fallback } = questionToJson(event.question);
+      const next = answerCommand(id, n);
+      return { schema: 1, event: "question", id, n, text, options, default: fallback, next };
+    }
   }
-  const { n, text, options, default: fallback } = questionToJson(event.question);
-  return {
-    schema: 1,
-    event: "question",
-    id,
-    n,
-    text,
-    options,
-    default: fallback,
-    next: answerCommand(id, n),
-  };
 }
 
 const cleaned = (value: unknown): unknown => {

@@ -29,6 +29,7 @@ export function readMailbox(task: TaskPaths): Question[] {
       const question = readText(questionPath(task, number), longestQuestion);
       if (question === null) return [];
       const parsed = parseQuestion(question.text);
+      const answer = answerFile(task, number);
       return {
         ...parsed,
         text: question.isCut
@@ -36,16 +37,20 @@ export function readMailbox(task: TaskPaths): Question[] {
           : parsed.text,
         number,
         askedMs: question.modifiedMs,
-        answer: readAnswer(task, number),
+        answer: answer?.text ?? null,
+        answeredMs: answer?.modifiedMs ?? null,
         acknowledged: isFile(ackPath(task, number)),
       };
     });
 }
 
 /** The answer, or null while there is none. The newline that `echo` adds is not part of it. */
-export function readAnswer(task: TaskPaths, number: string): string | null {
+export const readAnswer = (task: TaskPaths, number: string): string | null =>
+  answerFile(task, number)?.text ?? null;
+
+function answerFile(task: TaskPaths, number: string): { text: string; modifiedMs: number } | null {
   const file = readText(answerPath(task, number));
-  return file === null ? null : file.text.replace(/\r?\n$/, "");
+  return file && { text: file.text.replace(/\r?\n$/, ""), modifiedMs: file.modifiedMs };
 }
 
 /** Publishes a question under the next free number: the count of questions plus one, or after. */

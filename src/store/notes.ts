@@ -10,6 +10,7 @@ import { collapsed } from "../core/text.ts";
 import { noteNumber, notePath, ordinal, type TaskPaths } from "./paths.ts";
 import { append, create } from "./publish.ts";
 import { readNames, readText } from "./read.ts";
+import { step } from "./step.ts";
 
 const noteNumbers = (task: TaskPaths) =>
   readNames(task.notes).flatMap((name) => noteNumber(name) ?? []);
@@ -24,6 +25,7 @@ export function storeNote(task: TaskPaths, text: string): void {
   const body = formatNote(text);
   let count = noteNumbers(task).length + 1;
   while (!create(notePath(task, ordinal(count)), body)) count++;
+  step("after a note is stored");
 }
 
 /**

@@ -7,13 +7,16 @@
  *         plan.md  task.yaml  output.md  context.md
  *         notes/001.md
  *         ipc/001.question  001.answer  001.done  .done
- *         runs/001/prompt.md  command.json  log  pid  exit  stop
+ *         runs/001/prompt.md  command.json  log  pid  exit  stop  resume
+ *         runs/000/stop  resume      of a task that has not started
+ *       journal.log  supervisor.lock
  *     ~/.dispatch/config.yaml        DISPATCH_HOME names another folder
+ *     ~/.dispatch/places/  environments/  memory/  pauses/  admission.lock
  *     ~/.dispatch/skill.json         what `dispatch skill install` had to make
  */
 
 import { homedir, tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 
 export const dispatchFolder = ".dispatch";
 
@@ -26,6 +29,10 @@ export interface ProjectPaths {
   tasks: string;
   /** What each host session has been told, where it lives, and who waits for it. */
   told: string;
+  /** What was decided about its tasks and why, for people. */
+  journal: string;
+  /** Held by the project's supervisor. */
+  supervisorLock: string;
 }
 
 export function projectPaths(root: string): ProjectPaths {
@@ -37,6 +44,8 @@ export function projectPaths(root: string): ProjectPaths {
     staging: `${folder}/staging`,
     tasks: `${folder}/tasks`,
     told: `${folder}/told`,
+    journal: `${folder}/journal.log`,
+    supervisorLock: `${folder}/supervisor.lock`,
   };
 }
 
@@ -80,6 +89,10 @@ export function taskPathsIn(folder: string, id: string): TaskPaths {
   };
 }
 
+/** Another task of the same project. */
+export const besides = (task: TaskPaths, id: string): TaskPaths =>
+  taskPathsIn(`${dirname(task.folder)}/${id}`, id);
+
 export interface RunPaths {
   folder: string;
   prompt: string;
@@ -88,6 +101,7 @@ export interface RunPaths {
   pid: string;
   exit: string;
   stop: string;
+  resume: string;
 }
 
 export function runPathsIn(folder: string): RunPaths {
@@ -99,6 +113,7 @@ export function runPathsIn(folder: string): RunPaths {
     pid: `${folder}/pid`,
     exit: `${folder}/exit`,
     stop: `${folder}/stop`,
+    resume: `${folder}/resume`,
   };
 }
 
@@ -133,6 +148,25 @@ export const noteNumber = (name: string) => /^(\d{3,9})\.md$/.exec(name)?.[1] ??
 const homeFolder = () => process.env["DISPATCH_HOME"] || join(homedir(), dispatchFolder);
 export const configPathIn = (home: string) => `${home}/config.yaml`;
 export const configPath = () => configPathIn(homeFolder());
+
+/** What all of a user's projects share, beside the config. */
+export function homePaths() {
+  const folder = resolve(homeFolder());
+  return {
+    folder,
+    /** A file for each worker that runs. */
+    places: `${folder}/places`,
+    /** Held for a moment by whoever starts or stops a worker. */
+    admissionLock: `${folder}/admission.lock`,
+    /** Environments that tasks were asked in; a file's name is `environmentName`. */
+    environments: `${folder}/environments`,
+    /** A file for each backend: what one of its workers takes. */
+    memory: `${folder}/memory`,
+    /** A file for each backend whose account has reached a limit. */
+    pauses: `${folder}/pauses`,
+  };
+}
+export const environmentName = /^[0-9a-f]{32}$/;
 
 /** Where the skill goes, what goes with it in its hosts' folders, and the receipt for that. */
 export function skillPaths() {

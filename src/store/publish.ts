@@ -15,6 +15,7 @@ import {
   writeSync,
 } from "node:fs";
 import { basename, dirname, join } from "node:path";
+import { step } from "./step.ts";
 
 function writeTemporary(path: string, content: string | Uint8Array): string {
   const temporary = join(
@@ -38,8 +39,10 @@ function writeTemporary(path: string, content: string | Uint8Array): string {
 /** Puts the file in the place of whatever stands there. */
 export function replace(path: string, content: string | Uint8Array): void {
   const temporary = writeTemporary(path, content);
+  step("before a file is published");
   try {
     renameSync(temporary, path);
+    step("after a file is published");
   } catch (error) {
     unlinkSync(temporary);
     throw error;
@@ -49,8 +52,10 @@ export function replace(path: string, content: string | Uint8Array): void {
 /** True when this call made the file; false when somebody had made it before. */
 export function create(path: string, content: string | Uint8Array): boolean {
   const temporary = writeTemporary(path, content);
+  step("before a file is published");
   try {
     linkSync(temporary, path);
+    step("after a file is published");
     return true;
   } catch (error) {
     if (isErrno(error, "EEXIST")) return false;

@@ -1,17 +1,21 @@
-/** Runs: one folder for each execution of a worker on a task. */
+/**
+ * Runs: one folder for each execution of a worker on a task. What somebody wants
+ * of a task that has not started stands in a folder 000.
+ */
 
-import { renameSync } from "node:fs";
+import { mkdirSync, renameSync, rmSync } from "node:fs";
 import * as v from "valibot";
-import { isSessionId } from "../core/stream.ts";
-import type { RunRecord } from "../core/task.ts";
+import { causes, type Failure, isSessionId } from "../core/stream.ts";
+import type { RunRecord, Stop, Wish } from "../core/task.ts";
+import { step } from "./step.ts";
 import { type RunPaths, runPaths, runPathsIn, type TaskPaths } from "./paths.ts";
 import { create, isErrno, replace } from "./publish.ts";
-import { isFile, readNames, readText } from "./read.ts";
+import { readNames, readText, isFile } from "./read.ts";
 
 /** The numbers of a task's runs, ascending. */
 export function runNumbers(task: TaskPaths): number[] {
   return readNames(task.runs)
-    .filter((name) => /^\d{3,6}$/.test(name))
+    .filter((name) => /^\d{3,6}$/.test(name) && Number(name) > 0)
     .map(Number)
     .sort((a, b) => a - b);
 }
@@ -21,29 +25,32 @@ export function latestRun(task: TaskPaths): number {
   return runNumbers(task).findLast((number) => isFile(runPaths(task, number).record)) ?? 0;
 }
 
-/**
- * Makes a run whole or not at all, from a staged folder in which the log is
- * locked already, so that whoever sees a run sees it locked. The rename fails
- * where another launcher has taken the number.
- *
- * @returns false when the number is taken
- */
-export function createRun(
-  task: TaskPaths,
-  number: number,
+/** Fills a staged folder, in which the log is locked already: whoever sees a run sees it locked. */
+export function stageRun(
   stagedFolder: string,
   content: { prompt: string; record: RunRecord },
-): boolean {
+): void {
   const staged = runPathsIn(stagedFolder);
   replace(staged.prompt, content.prompt);
   replace(staged.record, `${JSON.stringify(content.record, null, 2)}\n`);
+}
+
+/**
+ * Makes a staged folder a task's run, at once. The rename fails where another
+ * launcher has taken the number.
+ *
+ * @returns false when the number is taken
+ */
+export function placeRun(task: TaskPaths, number: number, stagedFolder: string): boolean {
+  step("before a run is placed");
   try {
-    renameSync(staged.folder, runPaths(task, number).folder);
-    return true;
+    renameSync(stagedFolder, runPaths(task, number).folder);
   } catch (error) {
     if (!isErrno(error, "ENOTEMPTY", "EEXIST", "ENOTDIR")) throw error;
     return false;
   }
+  step("after a run is placed");
+  return true;
 }
 
 const recordSchema = v.object({
@@ -58,17 +65,25 @@ const recordSchema = v.object({
   token: v.pipe(v.string(), v.regex(/^[0-9a-f]{32}$/)),
   tmp: v.string(),
   started: v.string(),
+  uptime: v.optional(v.number(), 0),
+  said: v.optional(v.string()),
+  why: v.optional(v.string(), ""),
+  wish: v.optional(v.nullable(v.string()), null),
+  streak: v.optional(
+    v.object({
+      attempt: v.number(),
+      tried: v.array(v.string()),
+      done: v.number(),
+      answers: v.array(v.string()),
+    }),
+    { attempt: 0, tried: [], done: 0, answers: [] },
+  ),
 });
 
 export function readRecord(run: RunPaths): RunRecord | null {
   const file = readText(run.record, 4 * 1024 * 1024);
-  if (file === null) return null;
-  try {
-    const parsed = v.safeParse(recordSchema, JSON.parse(file.text));
-    return parsed.success ? parsed.output : null;
-  } catch {
-    return null;
-  }
+  const record = file === null ? null : parsedAs(recordSchema, file.text);
+  return record === null ? null : { ...record, said: record.said ?? record.model };
 }
 
 /** The exit record; null while there is none. The shim writes it in one line: without its end, it is not there yet. */
@@ -83,11 +98,59 @@ export function writeExit(run: RunPaths, code: number): void {
   create(run.exit, `${code}\n`);
 }
 
-/** The intent to stop, written before any signal; not for a run that has ended already. */
-export function requestStop(run: RunPaths): void {
-  if (readExit(run) === null) create(run.stop, "");
+/**
+ * The intent to stop a run, written before any signal: by a person, where no cause is
+ * given. Not for a run that has ended already.
+ */
+export function requestStop(run: RunPaths, failure: Failure | null = null): void {
+  if (readExit(run) === null)
+    create(run.stop, failure === null ? "" : `${JSON.stringify(failure)}\n`);
 }
 
-export function stopRequested(run: RunPaths): boolean {
-  return isFile(run.stop);
+/** Keeps a task from going on by itself, whose latest run (or 000) this is. */
+export function giveUp(run: RunPaths): void {
+  rmSync(run.resume, { force: true });
+  mkdirSync(run.folder, { recursive: true, mode: 0o700 });
+  // In the place of ours, too: from now on it is a person who wants it.
+  replace(run.stop, "");
+}
+
+const stopSchema = v.object({
+  cause: v.picklist(causes),
+  evidence: v.string(),
+  resetsAtMs: v.nullable(v.number()),
+});
+
+/** Who wanted the run to stop; one that does not say why was a person. */
+export function readStop(run: RunPaths): Stop | null {
+  const file = readText(run.stop);
+  if (file === null) return null;
+  const failure = parsedAs(stopSchema, file.text);
+  return failure === null ? { by: "person" } : { by: "policy", ...failure };
+}
+
+const wishSchema = v.object({
+  model: v.nullable(v.string()),
+  fresh: v.boolean(),
+  token: v.string(),
+});
+
+/** The intent to go on with a task whose latest run (or 000) this is; it holds until there is a next one. */
+export function requestResume(run: RunPaths, wish: Wish): void {
+  mkdirSync(run.folder, { recursive: true, mode: 0o700 });
+  replace(run.resume, `${JSON.stringify(wish)}\n`);
+}
+
+export function readWish(run: RunPaths): Wish | null {
+  const file = readText(run.resume);
+  return file === null ? null : parsedAs(wishSchema, file.text);
+}
+
+function parsedAs<T extends v.GenericSchema>(schema: T, text: string): v.InferOutput<T> | null {
+  try {
+    const parsed = v.safeParse(schema, JSON.parse(text));
+    return parsed.success ? parsed.output : null;
+  } catch {
+    return null;
+  }
 }

@@ -5,10 +5,18 @@ import { join } from "node:path";
 import * as v from "valibot";
 import { refused } from "../core/error.ts";
 import { type Plan, parsePlan } from "../core/plan.ts";
+import { noPolicy } from "../core/policy.ts";
 import type { Asked } from "../core/task.ts";
 import { isTaskId } from "../core/task-id.ts";
 import { quoted } from "../core/text.ts";
-import { type ProjectPaths, type TaskPaths, taskPaths, taskPathsIn } from "./paths.ts";
+import {
+  environmentName,
+  type ProjectPaths,
+  runPaths,
+  type TaskPaths,
+  taskPaths,
+  taskPathsIn,
+} from "./paths.ts";
 import { create, isErrno, replace } from "./publish.ts";
 import { isFile, readFolders, readText } from "./read.ts";
 
@@ -54,8 +62,11 @@ export function taskIds(project: ProjectPaths): string[] {
 }
 
 export function taskExists(project: ProjectPaths, id: string): boolean {
-  const stat = lstatSync(taskPaths(project, id).folder, { throwIfNoEntry: false });
-  return stat?.isDirectory() ?? false;
+  return folderExists(taskPaths(project, id).folder);
+}
+
+export function folderExists(path: string): boolean {
+  return lstatSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
 }
 
 /**
@@ -131,8 +142,21 @@ const askedSchema = v.object({
   model: v.string(),
   alias: v.nullable(v.string()),
   answerTimeoutMs: v.number(),
+  after: v.optional(v.array(v.pipe(v.string(), v.check(isTaskId))), []),
+  parallel: v.optional(v.nullable(v.union([v.literal("auto"), v.number()])), null),
+  policy: v.optional(
+    v.object({
+      timeLimitMs: v.number(),
+      stallAfterMs: v.number(),
+      retry: v.object({ attempts: v.number(), firstMs: v.number(), longestMs: v.number() }),
+      fallback: v.array(v.string()),
+      resumeLost: v.boolean(),
+    }),
+    noPolicy,
+  ),
   host: v.nullable(v.string()),
   folder: v.string(),
+  environment: v.optional(v.nullable(v.pipe(v.string(), v.regex(environmentName))), null),
   // Dates are reckoned with, and stand in the keys of what was told.
   created: v.pipe(v.string(), v.isoTimestamp()),
 });
@@ -149,10 +173,15 @@ export function readAsked(task: TaskPaths): Asked | null {
   }
 }
 
-/** Differs whenever a task's plan, mailbox or runs have changed since, and when the newest of them did. */
-export function changeMark(task: TaskPaths): { mark: string; newestMs: number } {
+/**
+ * Differs whenever a task's plan, mailbox or runs have changed since, and when the newest of them did.
+ *
+ * @param run the number of its latest run; 0 where there is none
+ */
+export function changeMark(task: TaskPaths, run: number): { mark: string; newestMs: number } {
   let newestMs = 0;
-  const marks = [task.folder, task.plan, task.ipc, task.runs].map((path) => {
+  const { folder, log } = runPaths(task, run);
+  const marks = [task.folder, task.plan, task.ipc, task.runs, folder, log].map((path) => {
     const stat = lstatSync(path, { throwIfNoEntry: false });
     if (stat === undefined) return "-";
     newestMs = Math.max(newestMs, stat.mtimeMs);
@@ -161,12 +190,14 @@ export function changeMark(task: TaskPaths): { mark: string; newestMs: number } 
   return { mark: marks.join(" "), newestMs };
 }
 
-/** The plan as its file stands; null when there is none. */
-export function readPlan(task: TaskPaths): Plan | null {
+/** The plan as its file stands, and when it was written; null when there is none. */
+export function readPlan(task: TaskPaths): { plan: Plan; writtenMs: number } | null {
   const file = readText(task.plan, longestPlan);
   if (file === null) return null;
   const { plan } = parsePlan(file.text);
-  if (!file.isCut) return plan;
+  const writtenMs = file.modifiedMs;
+  if (!file.isCut) return { plan, writtenMs };
   const text = `the plan is longer than ${longestPlan} bytes; the rest was not read`;
-  return { ...plan, items: [...plan.items, { marker: " ", text, note: null, line: 0 }] };
+  const items = [...plan.items, { marker: " " as const, text, note: null, line: 0 }];
+  return { plan: { ...plan, items }, writtenMs };
 }

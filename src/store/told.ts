@@ -6,6 +6,7 @@
  *                           session has gone on with
  *     told/<session>.host   the process that hears of a session's tasks: its own, or that
  *                           of the session that has taken them over
+ *     told/notify           what the user's own notifier was given
  *     told/<who>.waiter     who waits for that process or session: the newest of its waiters
  */
 
@@ -15,6 +16,10 @@ import { failed } from "../core/error.ts";
 import { hostName, hostPath, ledgerPath, type ProjectPaths } from "./paths.ts";
 import { append, replace } from "./publish.ts";
 import { readNames, readText } from "./read.ts";
+
+/** What somebody who is not looking was told by the user's own notifier. */
+export const notifyLedger = (project: ProjectPaths) => ledgerPath(project, notifyName);
+export const notifyName = "notify";
 
 const ledgerLimit = 16 * 1024 * 1024;
 

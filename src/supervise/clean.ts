@@ -1,7 +1,7 @@
 /** Removing tasks, and what their runs left outside their folders. */
 
 import { rmSync } from "node:fs";
-import { derive, isLive } from "../core/task.ts";
+import { derive, isLive } from "../core/state.ts";
 import { isTmpOf, type ProjectPaths, runPaths, type TaskPaths } from "../store/paths.ts";
 import { readRecord, runNumbers } from "../store/runs.ts";
 import { removeTask, sweepStaging } from "../store/tasks.ts";

@@ -54,10 +54,7 @@ export function buildCommand(
       delimiter,
     ),
   };
-  const head =
-    route.command === null
-      ? [findBinary(backend), ...policy]
-      : shellHead(route.command, backend, whole);
+  const head = commandHead(route, backend, whole, policy);
   return {
     argv: [...head, ...args],
     cwd: work.cwd,
@@ -72,6 +69,19 @@ export function buildCommand(
 
 /** How many dispatches deep this process is: 0 for a person or a host. */
 export const dispatchDepth = () => Number(process.env["DISPATCH_DEPTH"] ?? "0") || 0;
+
+const commandHead = (
+  { command }: Route,
+  backend: Backend,
+  work: Pick<Work, "isRoot" | "env">,
+  policy: readonly string[],
+): string[] =>
+  command === null ? [findBinary(backend), ...policy] : shellHead(command, backend, work);
+
+/** Throws where the route's program is not there. */
+export function checkCommand(route: Route): void {
+  commandHead(route, backendNamed(route.backend), { isRoot: false, env: {} }, []);
+}
 
 /** The CLI's path, or an error that says how to get it. */
 function findBinary(backend: Backend): string {
@@ -95,7 +105,11 @@ function findBinary(backend: Backend): string {
  * A command line of the config is the user's own shell, `env -u …` and
  * `"$(pwd)"` included; what we add reaches it as arguments, never as text.
  */
-function shellHead(command: string, backend: Backend, work: Work): string[] {
+function shellHead(
+  command: string,
+  backend: Backend,
+  work: Pick<Work, "isRoot" | "env">,
+): string[] {
   const mended = backend.mendCommand?.(command, work) ?? command;
   const program = firstProgram(mended);
   if (program !== null && Bun.which(program) === null) {

@@ -5,24 +5,36 @@
  */
 
 import { closeSync, mkdtempSync, rmSync, statSync } from "node:fs";
+import { uptime } from "node:os";
 import { relative } from "node:path";
 import { failed, refused } from "../core/error.ts";
+import { outcomeOf } from "../core/outcome.ts";
+import { progress } from "../core/plan.ts";
+import type { Due } from "../core/policy.ts";
 import { freshPrompt, type PromptPaths, resumePrompt } from "../core/prompt.ts";
-import type { Question } from "../core/question.ts";
+import { isUndelivered, type Question } from "../core/question.ts";
 import type { Route } from "../core/route.ts";
-import type { Asked, Facts, RunRecord } from "../core/task.ts";
+import type { Failure } from "../core/stream.ts";
+import { type Asked, type Facts, type RunFacts, type RunRecord, shownPlan } from "../core/task.ts";
 import { backendNamed } from "../backends/index.ts";
 import {
+  besides,
   type ProjectPaths,
   runPaths,
   runPathsIn,
   tmpPrefix,
   type TaskPaths,
 } from "../store/paths.ts";
-import { createRun, writeExit } from "../store/runs.ts";
+import { note } from "../store/journal.ts";
+import { addPlace } from "../store/places.ts";
+import { create } from "../store/publish.ts";
+import { isFile } from "../store/read.ts";
+import { placeRun, requestStop, stageRun, writeExit } from "../store/runs.ts";
+import { step } from "../store/step.ts";
 import { stage } from "../store/tasks.ts";
 import { isInSandbox } from "../unix/codex-host.ts";
 import { openLocked } from "../unix/lock.ts";
+import { oneAtATime } from "./admission.ts";
 import { buildCommand, type Command } from "./command.ts";
 import { type Launcher, localLauncher } from "./launcher.ts";
 
@@ -47,7 +59,7 @@ export function prepare(
   start: Start,
   mark: { token: string; tmp: string; promptPath: string },
 ): Prepared {
-  const paths = promptPaths(project, task);
+  const paths = promptPaths(project, task, asked);
   const prompt =
     start.kind === "session"
       ? resumePrompt(paths, start.questions)
@@ -69,29 +81,33 @@ export function prepare(
   return { command, prompt, session };
 }
 
+/** What starts, and why. */
+export interface Launch {
+  facts: Facts & { asked: Asked };
+  due: Due;
+  route: Route;
+  /** The name that led to the route. */
+  said: string;
+}
+
 /**
- * Starts a worker; returns once the worker has been exec'd.
+ * Starts a task's next run; returns once the worker has been exec'd. Its number is one
+ * more than that of the latest run in `facts`: of two who go on from the same look only
+ * one can.
  *
- * @param number the run's number: one more than the latest that the caller has seen ended, so that
- *   of two who go on from the same run only one can
+ * @param whyNot asked while nobody else starts a worker: why this one must not, or null
+ * @returns what `whyNot` said, or the run's number
  */
-export async function launch(
+export async function launch<T>(
   project: ProjectPaths,
   task: TaskPaths,
-  asked: Asked,
-  route: Route,
-  start: Start,
-  number: number,
+  { facts, due, route, said }: Launch,
+  whyNot: () => T | null,
   launcher: Launcher = localLauncher,
-): Promise<void> {
+): Promise<{ kind: "refused"; why: T } | { kind: "started"; number: number; inSession: boolean }> {
   checkCwd(project.root);
-  if (isInSandbox(process.env)) {
-    throw refused(
-      "sandboxed",
-      "codex's sandbox would end the worker together with this command",
-      "codex runs only a plain command outside of it, no heredoc or pipe: dispatch run '…', with all of the text in single quotes; a rule that allows it: dispatch skill install",
-    );
-  }
+  if (isInSandbox(process.env)) throw sandboxed();
+  const number = (facts.run?.number ?? 0) + 1;
   const run = runPaths(task, number);
   const token = crypto.randomUUID().replaceAll("-", "");
   const staged = stage(project);
@@ -99,12 +115,11 @@ export async function launch(
   let logFd: number | null = null;
   let isTaken = false;
   try {
-    const { command, prompt, session } = prepare(project, task, asked, route, start, {
-      token,
-      tmp,
-      promptPath: run.prompt,
-    });
+    const start = continuation(facts, route, due.fresh);
+    const mark = { token, tmp, promptPath: run.prompt };
+    const { command, prompt, session } = prepare(project, task, facts.asked, route, start, mark);
     const record: RunRecord = {
+      ...recordOf(facts, due, said),
       model: route.model,
       backend: route.backend,
       argv: command.argv,
@@ -114,28 +129,103 @@ export async function launch(
       resumes: start.kind === "session" ? start.run : null,
       token,
       tmp,
-      started: new Date().toISOString(),
     };
     logFd = openLocked(runPathsIn(staged).log);
-    isTaken = createRun(task, number, staged, { prompt, record });
-    if (!isTaken) {
-      throw refused(
-        "run_taken",
-        `${task.id} is being started by somebody else`,
-        `dispatch status ${task.id}`,
-      );
+    stageRun(staged, { prompt, record });
+    const refusal = oneAtATime(() => {
+      const why = whyNot();
+      if (why !== null) return { why };
+      if (!placeRun(task, number, staged)) throw runTaken(task);
+      isTaken = true;
+      addPlace(token, { log: run.log, project: project.root, backend: route.backend });
+      return null;
+    });
+    if (refusal !== null) {
+      cleanUp();
+      return { kind: "refused", why: refusal.why };
     }
+    step("after a place is taken");
+    const how = start.kind === "session" ? ", in the same session" : "";
+    note(project, task.id, `run ${number} starts (${said} on ${route.backend}${how}): ${due.why}`);
     // The log is the launcher's from here on, to close as well.
     const handedOver = logFd;
     logFd = null;
+    step("before the shim is started");
     await submit(launcher, { paths: run, taskFolder: task.folder, token }, command, handedOver);
+    step("after the shim is started");
+    return { kind: "started", number, inSession: start.kind === "session" };
   } catch (error) {
+    cleanUp();
+    throw error;
+  }
+
+  function cleanUp() {
     if (logFd !== null) closeSync(logFd);
     rmSync(staged, { recursive: true, force: true });
     if (!isTaken) rmSync(tmp, { recursive: true, force: true });
-    throw error;
   }
 }
+
+export const runTaken = ({ id }: TaskPaths) =>
+  refused("run_taken", `${id} is being started by somebody else`, `dispatch status ${id}`);
+
+const sandboxed = () =>
+  refused(
+    "sandboxed",
+    "codex's sandbox would end the worker together with this command",
+    "codex runs only a plain command outside of it, no heredoc or pipe: dispatch run '…', with all of the text in single quotes; a rule that allows it: dispatch skill install",
+  );
+
+/** A run that came to its end before its worker could be started: it stands there with its cause, and what is next can go on from it. */
+export function recordFailedStart(
+  project: ProjectPaths,
+  task: TaskPaths,
+  { facts, due, said }: Omit<Launch, "route">,
+  failure: Failure,
+): void {
+  const number = (facts.run?.number ?? 0) + 1;
+  const staged = stage(project);
+  const paths = runPathsIn(staged);
+  const before = facts.run?.record;
+  try {
+    stageRun(staged, {
+      prompt: "",
+      record: {
+        ...recordOf(facts, due, said),
+        model: said,
+        backend: before?.backend ?? "",
+        argv: [],
+        cwd: project.root,
+        env: [],
+        session: before?.session ?? null,
+        resumes: null,
+        token: crypto.randomUUID().replaceAll("-", ""),
+        tmp: "",
+      },
+    });
+    create(paths.log, `${failure.evidence}\n`);
+    requestStop(paths, failure);
+    writeExit(paths, 127);
+    if (oneAtATime(() => placeRun(task, number, staged)))
+      note(project, task.id, `run ${number} could not start: ${failure.evidence}`);
+  } finally {
+    rmSync(staged, { recursive: true, force: true });
+  }
+}
+
+const recordOf = (facts: Facts, { why, wish, attempt, tried }: Due, said: string) => ({
+  said,
+  why,
+  wish,
+  started: new Date().toISOString(),
+  uptime: uptime(),
+  streak: {
+    attempt,
+    tried: [...tried],
+    done: progress(shownPlan(facts)).done,
+    answers: facts.questions.filter(isUndelivered).map((question) => question.number),
+  },
+});
 
 async function submit(
   launcher: Launcher,
@@ -163,17 +253,22 @@ function checkCwd(cwd: string): void {
 }
 
 /** As the worker sees them, from the project's root. */
-function promptPaths(project: ProjectPaths, task: TaskPaths): PromptPaths {
+function promptPaths(project: ProjectPaths, task: TaskPaths, { after }: Asked): PromptPaths {
   const seen = (path: string) => relative(project.root, path);
-  return { plan: seen(task.plan), ipc: seen(task.ipc), context: seen(task.context) };
+  const outputs = after.map((id) => besides(task, id).output).filter(isFile);
+  return {
+    plan: seen(task.plan),
+    ipc: seen(task.ipc),
+    context: seen(task.context),
+    outputs: outputs.map(seen),
+  };
 }
 
 /** How a task goes on: in its own session where the backend has one that began, else from what is on disk. */
-export function continuation(facts: Facts, route: Route): Start {
+function continuation(facts: Facts, route: Route, isFresh: boolean): Start {
   const { run, questions, hasContext } = facts;
   if (run === null) return { kind: "fresh" };
-  // A run that never got to work has left no session that could be found again.
-  const session = run.report.began ? run.report.session : null;
+  const session = isFresh ? null : sessionOf(facts, run);
   if (
     session !== null &&
     run.record?.backend === route.backend &&
@@ -182,4 +277,15 @@ export function continuation(facts: Facts, route: Route): Start {
     return { kind: "session", session, run: run.number, questions };
   }
   return { kind: "handover", questions, hasContext };
+}
+
+/** A run that never got to work has left no session that could be found again, unless it went on in one. */
+function sessionOf(facts: Facts, run: RunFacts): string | null {
+  const { report, record } = run;
+  if (report.began) return report.session;
+  if (record === null || record.resumes === null) return null;
+  const outcome = outcomeOf(facts, run);
+  const isRefused =
+    outcome.kind === "failed" && (outcome.cause === "crash" || outcome.cause === "start_failed");
+  return isRefused ? null : record.session;
 }

@@ -1,10 +1,12 @@
 /** One look at a task: what the disk says, and who still holds the run's lock. */
 
 import { emptyReport, type Report, summarise } from "../core/stream.ts";
-import type { Facts, RunFacts, RunRecord } from "../core/task.ts";
+import { derive, isMoving } from "../core/state.ts";
+import type { Facts, Parent, RunFacts, RunRecord } from "../core/task.ts";
 import { backendNamed } from "../backends/index.ts";
 import { readMailbox } from "../store/mailbox.ts";
 import {
+  besides,
   type ProjectPaths,
   type RunPaths,
   runPaths,
@@ -12,8 +14,8 @@ import {
   taskPaths,
 } from "../store/paths.ts";
 import { isFile, readEnds } from "../store/read.ts";
-import { latestRun, readExit, readRecord, stopRequested } from "../store/runs.ts";
-import { readAsked, readPlan, taskIds } from "../store/tasks.ts";
+import { latestRun, readExit, readRecord, readStop, readWish } from "../store/runs.ts";
+import { folderExists, readAsked, readPlan, taskIds } from "../store/tasks.ts";
 import { isLocked } from "../unix/lock.ts";
 
 /** How much of a log's start and end is read for what the backend reported: bytes of each. */
@@ -22,21 +24,51 @@ const logWindow = 64 * 1024;
 
 /** Every task of the project, or those of `ids`, sorted by id. */
 export function observeAll(project: ProjectPaths, ids: readonly string[] | null = null): Facts[] {
-  return (ids ?? taskIds(project)).map((id) => observe(taskPaths(project, id)));
+  const parents: Parents = new Map();
+  return (ids ?? taskIds(project)).map((id) => observe(taskPaths(project, id), parents));
 }
 
-export function observe(task: TaskPaths): Facts {
+/** What was seen in one look of the tasks that others come after. */
+export type Parents = Map<string, Parent>;
+
+export function observe(task: TaskPaths, parents: Parents = new Map()): Facts {
+  const asked = readAsked(task);
+  // The run comes first: a worker ticks its last item before it ends, so a
+  // look that sees the end must read a plan no older than it.
+  const run = observeRun(task);
+  const latest = runPaths(task, run?.number ?? 0);
+  const plan = readPlan(task);
   return {
     id: task.id,
-    asked: readAsked(task),
-    // The run comes first: a worker ticks its last item before it ends, so a
-    // look that sees the end must read a plan no older than it.
-    run: observeRun(task),
-    plan: readPlan(task),
+    asked,
+    run,
+    plan: plan?.plan ?? null,
+    planMs: plan?.writtenMs ?? null,
     questions: readMailbox(task),
+    stop: readStop(latest),
+    resume: readWish(latest),
+    parents: run === null ? (asked?.after ?? []).map((id) => observeParent(task, id, parents)) : [],
     hasOutput: isFile(task.output),
     hasContext: isFile(task.context),
   };
+}
+
+function observeParent(task: TaskPaths, id: string, parents: Parents): Parent {
+  const known = parents.get(id);
+  if (known !== undefined) return known;
+  const parent = besides(task, id);
+  // A file that was changed by hand may name a circle.
+  parents.set(id, { id, kind: "after itself", isMoving: false });
+  const seen = seenParent(parent, parents);
+  parents.set(id, seen);
+  return seen;
+}
+
+function seenParent(task: TaskPaths, parents: Parents): Parent {
+  if (!folderExists(task.folder)) return { id: task.id, kind: "gone", isMoving: false };
+  const state = derive(observe(task, parents));
+  const kind = state.kind === "failed" ? `failed (${state.cause})` : state.kind;
+  return { id: task.id, kind, isMoving: isMoving(state) };
 }
 
 function observeRun(task: TaskPaths): RunFacts | null {
@@ -56,7 +88,9 @@ function observeRun(task: TaskPaths): RunFacts | null {
     live,
     exit: exit?.code ?? null,
     endedMs: live ? null : (exit?.atMs ?? modifiedMs),
-    stopRequested: stopRequested(run),
+    // A look at what is over must not say that it began, where its launcher was killed before that.
+    isStarted: live || exit !== null || isFile(run.pid),
+    saidMs: modifiedMs,
     report,
   };
 }

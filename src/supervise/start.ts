@@ -1,13 +1,15 @@
 /** New tasks with their first workers: all of them, or none. */
 
+import type { Config } from "../core/config.ts";
 import { refused } from "../core/error.ts";
 import type { Route } from "../core/route.ts";
 import type { Asked } from "../core/task.ts";
 import type { ProjectPaths, TaskPaths } from "../store/paths.ts";
 import { runNumbers } from "../store/runs.ts";
 import { createTask, taskExists } from "../store/tasks.ts";
+import { step } from "../store/step.ts";
+import { advance, type Advanced } from "./advance.ts";
 import { removeAll, tmpsOf } from "./clean.ts";
-import { launch } from "./launch.ts";
 import { rememberModel } from "./routing.ts";
 import { stopRuns } from "./stop.ts";
 
@@ -22,19 +24,24 @@ export interface NewTask {
   route: Route;
 }
 
-/** In a project that is there: takes an id for each of them, then starts their workers; where one cannot be started, none is left. */
+/** In a project that is there: takes an id for each of them, then starts those that may start now; where one cannot be started, none is left. */
 export async function startTasks(
   project: ProjectPaths,
   wanted: readonly NewTask[],
-): Promise<TaskPaths[]> {
+  config: Config,
+): Promise<{ task: TaskPaths; advanced: Advanced }[]> {
   const tasks: TaskPaths[] = [];
   try {
     for (const { ids, plan, asked } of wanted) tasks.push(takeTask(project, ids, plan, asked));
-    for (const [index, { asked, route }] of wanted.entries()) {
+    step("after a task is made");
+    const started = [];
+    for (const [index, { route }] of wanted.entries()) {
+      const task = tasks[index]!;
       rememberModel(route);
-      await launch(project, tasks[index]!, asked, route, { kind: "fresh" }, 1);
+      const advanced = await advance(project, task, config, route);
+      started.push({ task, advanced });
     }
-    return tasks;
+    return started;
   } catch (error) {
     // Nobody was told of them. Writes nothing: a full disk may be why we are here.
     for (const task of tasks) await takeBack(task);

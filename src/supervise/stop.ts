@@ -5,9 +5,13 @@
  */
 
 import { backendNamed } from "../backends/index.ts";
+import { derive } from "../core/state.ts";
 import { runPaths, type TaskPaths } from "../store/paths.ts";
-import { readRecord, requestStop } from "../store/runs.ts";
+import { giveUp, readRecord, requestStop } from "../store/runs.ts";
+import { step } from "../store/step.ts";
+import { oneAtATime } from "./admission.ts";
 import { type Launcher, localLauncher, type Run } from "./launcher.ts";
+import { observe } from "./observe.ts";
 
 const pollMs = 40;
 
@@ -22,6 +26,17 @@ export async function stopRuns(
     numbers.map((number) => stopRun(task, number, graceMs, launcher)),
   );
   return ended.every(Boolean);
+}
+
+/** Keeps a task that is queued or held from starting; false where it is neither, or starts just then. */
+export function giveUpTask(task: TaskPaths): boolean {
+  return oneAtATime(() => {
+    const facts = observe(task);
+    const { kind } = derive(facts);
+    if (facts.asked === null || (kind !== "queued" && kind !== "held")) return false;
+    giveUp(runPaths(task, facts.run?.number ?? 0));
+    return true;
+  });
 }
 
 async function stopRun(
@@ -41,6 +56,7 @@ async function stopRun(
     // A full disk: to end it matters more than to say who did.
   }
 
+  step("after a stop is asked for");
   const polite = record === null ? "SIGTERM" : backendNamed(record.backend).stopSignal;
   const rounds: [NodeJS.Signals, number][] = [
     [polite, graceMs / 2],

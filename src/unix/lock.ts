@@ -91,6 +91,31 @@ export function withLock<T>(path: string, patienceMs: number, body: () => T): T 
   }
 }
 
+export interface HeldLock {
+  /** The file is still where it was: its folder was not moved away, or made anew. */
+  isStill: () => boolean;
+  release: () => void;
+}
+
+/** Locks a file for as long as this process wants, or lives; null where somebody else has it. */
+export function holdLock(path: string): HeldLock | null {
+  let fd: number;
+  try {
+    fd = openSync(path, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o600);
+  } catch {
+    return null;
+  }
+  if (!tryLock(fd, exclusive | nonBlocking)) {
+    closeSync(fd);
+    return null;
+  }
+  const { ino } = fstatSync(fd);
+  return {
+    isStill: () => statSync(path, { throwIfNoEntry: false })?.ino === ino,
+    release: () => closeSync(fd),
+  };
+}
+
 /**
  * Takes a place from whoever holds it. The place is a file, and its holder the
  * process that made it: one that comes later puts its own there.

@@ -46,19 +46,29 @@ export function signal(pid: number, name: NodeJS.Signals): boolean {
 }
 
 /**
- * A process by its number, its start, and the name space that numbers are of;
- * null where there is none.
+ * A process by its number, its start, the name space that numbers are of, and the
+ * machine's own start, from which starts are counted; null where there is none.
  */
 export function processIdentity(pid: number): string | null {
   const started = process.platform === "linux" ? startByProc(pid) : startByPs(pid);
-  return started === null ? null : `${pid} ${started} ${numbersOf()}`;
+  return started === null ? null : `${pid} ${started} ${numbersOf()} ${boot()}`;
 }
 
 /** Whether it lives, as far as can be told: who is in a container of its own, or says nothing readable, may. */
 export function isAlive(identity: string): boolean {
   const [pid, ...rest] = identity.split(" ");
-  if (rest.length < 2 || rest.at(-1) !== numbersOf() || !/^\d+$/.test(pid!)) return true;
-  return processIdentity(Number(pid)) === identity;
+  if (rest.length < 3 || !/^\d+$/.test(pid!)) return true;
+  // Containers share it; what ran before it runs no more.
+  if (rest.at(-1) !== boot()) return false;
+  return rest.at(-2) !== numbersOf() || processIdentity(Number(pid)) === identity;
+}
+
+function boot(): string {
+  try {
+    return readFileSync("/proc/sys/kernel/random/boot_id", "latin1").trim();
+  } catch {
+    return "boot";
+  }
 }
 
 function numbersOf(): string {

@@ -44,8 +44,12 @@ export async function startShim({
 }
 
 /** Starts a program that outlives this process, its terminal and its host. */
-export function startDetached(argv: string[], cwd: string): void {
-  Bun.spawn(argv, { cwd, detached: true, stdio: ["ignore", "ignore", "ignore"] }).unref();
+export function startDetached(
+  argv: string[],
+  cwd: string,
+  env: Record<string, string | undefined> = process.env,
+): void {
+  Bun.spawn(argv, { cwd, env, detached: true, stdio: ["ignore", "ignore", "ignore"] }).unref();
 }
 
 /** Waits for a byte from a pipe, or for its end. */
@@ -60,14 +64,30 @@ export interface Captured {
   stdout: string;
 }
 
+/** Runs a program with a text on its stdin; throws when it fails, is missing or takes too long. */
+export async function feed(argv: string[], text: string, timeoutMs: number): Promise<void> {
+  const child = Bun.spawn(argv, {
+    stdin: Buffer.from(text),
+    stdout: "ignore",
+    stderr: "ignore",
+    timeout: timeoutMs,
+    killSignal: "SIGKILL",
+  });
+  const code = await child.exited;
+  if (code !== 0)
+    throw new Error(`${argv.at(-1)} ended with ${child.signalCode ?? `exit ${code}`}`);
+}
+
 /** Runs a program for its output, with nothing on stdin; not ok when it fails, is missing or takes too long. */
 export async function capture(
   argv: string[],
   timeoutMs: number,
   env: Record<string, string>,
+  cwd = process.cwd(),
 ): Promise<Captured> {
   try {
     const child = Bun.spawn(argv, {
+      cwd,
       env,
       stdin: "ignore",
       stdout: "pipe",

@@ -15,11 +15,16 @@ import { type FSWatcher, watch } from "node:fs";
  *
  * @param until ends the ticks
  * @param noisy names of files whose changes can wait for the heartbeat
+ * @param paceMs the least time between two ticks
  */
 export async function* watchTicks(
   folder: string,
   heartbeatMs: number,
-  { until, noisy = [] }: { until?: AbortSignal | undefined; noisy?: readonly string[] } = {},
+  {
+    until,
+    noisy = [],
+    paceMs = 0,
+  }: { until?: AbortSignal | undefined; noisy?: readonly string[]; paceMs?: number } = {},
 ): AsyncGenerator<void> {
   let watcher: FSWatcher | null = null;
   let pending = true;
@@ -60,7 +65,9 @@ export async function* watchTicks(
       if (!pending) await new Promise<void>((resolve) => (wake = resolve));
       wake = null;
       pending = false;
-      if (!until?.aborted) yield;
+      if (until?.aborted) break;
+      yield;
+      if (paceMs > 0) await Bun.sleep(paceMs);
     }
   } finally {
     clearInterval(heartbeat);

@@ -7,7 +7,7 @@
 import { describe, expect, test } from "bun:test";
 import { backendNamed, backendNames, backends, type Work } from "../../src/backends/index.ts";
 import { type Cause, type Report, type StreamEvent, summarise } from "../../src/core/stream.ts";
-import { report } from "./builders.ts";
+import { failure, report } from "./builders.ts";
 
 const fresh: Work = {
   model: "M",
@@ -340,7 +340,7 @@ describe("the real streams", () => {
   test("claude's, line by line", async () => {
     expect(eventsOf("claude", await sample("claude"))).toEqual([
       { kind: "session", id: session, model },
-      { kind: "retry", text: "retry 1/10: overloaded 529" },
+      { kind: "retry", text: "retry 1/10: overloaded 529", cause: "overloaded" },
       { kind: "tool", text: "Bash echo one >> out.txt; cat out.txt" },
       { kind: "output", text: "one" },
       { kind: "tool", text: "Bash grep two out.txt" },
@@ -369,6 +369,7 @@ describe("the real streams", () => {
       {
         kind: "retry",
         text: "Reconnecting... 1/5 (unexpected status 401 Unauthorized: one bad moment, url: http://127.0.0.1:8080/v1/responses)",
+        cause: "auth",
       },
       { kind: "tool", text: "shell /bin/bash -lc 'echo one >> out.txt; cat out.txt'" },
       { kind: "output", text: "one" },
@@ -417,7 +418,7 @@ describe("the real streams", () => {
         model,
         ok: false,
         text: forbidden,
-        failure: { cause: "auth", evidence: forbidden },
+        failure: failure({ cause: "auth", evidence: forbidden }),
         tokens: tokens(1_000, 50),
         costUsd: 0.0025,
       },
@@ -452,7 +453,7 @@ describe("the real streams", () => {
         session: "01a1f8bd-856a-7a70-ad69-5c45ef27f7e0",
         ok: false,
         text: limit,
-        failure: { cause: "session_limit", evidence: limit },
+        failure: failure({ cause: "session_limit", evidence: limit }),
       },
     ],
   ])("%s: %s", async (name, _, expected) => {
@@ -606,7 +607,7 @@ describe("the streams of the others, by their documents", () => {
         model: "gemini-3.1-pro",
         ok: false,
         text: message,
-        failure: { cause: "billing", evidence: message },
+        failure: failure({ cause: "billing", evidence: message }),
         tokens: { input: 1_000, cached: 600, output: 100 },
       }),
     );
@@ -800,6 +801,25 @@ describe("what a CLI says when it fails tells the cause", () => {
       "the session's limit",
       claudeError("rate_limit", "You've hit your session limit · resets 11:45am (UTC)"),
       "session_limit",
+    ],
+    ...[
+      "You've hit your 5-hour limit · resets 5:51pm (UTC)",
+      "You've hit your Sonnet limit · resets Nov 23, 4:51pm (UTC)",
+      "You're out of usage credits · resets 6:51pm (UTC)",
+    ].map((text): [string, string, string[], Cause] => [
+      "claude",
+      text,
+      claudeError("rate_limit", text),
+      "session_limit",
+    ]),
+    [
+      "claude",
+      "429 that is no usage limit",
+      claudeError(
+        "rate_limit",
+        "API Error: Server is temporarily limiting requests (not your usage limit) · This request would exceed your account's rate limit. Please try again later.",
+      ),
+      "rate_limit",
     ],
     [
       "claude",
@@ -1025,6 +1045,13 @@ describe("what a CLI says when it fails tells the cause", () => {
       jsonLines({ type: "item.completed", item: { type: "error", message: "rate limit is near" } }),
     ],
     [
+      "codex",
+      "a module's diary",
+      [
+        "2026-11-20T16:55:01.1Z ERROR codex_models_manager::manager: failed to refresh available models: unexpected status 404 Not Found: Unknown error",
+      ],
+    ],
+    [
       "opencode",
       "a tool's output",
       jsonLines({
@@ -1050,6 +1077,132 @@ describe("what a CLI says when it fails tells the cause", () => {
   });
 });
 
+describe("the trouble that a CLI is in, and until when", () => {
+  const retry = (error: string, error_status: number | null, attempt = 1) => ({
+    type: "system",
+    subtype: "api_retry",
+    attempt,
+    max_retries: 10,
+    error_status,
+    error,
+  });
+  const reconnecting = (count: number, text: string) => ({
+    type: "error",
+    message: `Reconnecting... ${count}/5 (${text})`,
+  });
+  const limit = (status: string, resetsAt: number | null = 1_795_197_078) => ({
+    type: "rate_limit_event",
+    rate_limit_info: { status, resetsAt, rateLimitType: "five_hour", isUsingOverage: false },
+  });
+  const said = { type: "assistant", message: { content: [{ type: "text", text: "I go on." }] } };
+  const resetsAtMs = 1_795_197_078_000;
+
+  test.each<[backend: string, what: string, events: object[], trouble: Report["trouble"]]>([
+    [
+      "claude",
+      "its login",
+      [retry("authentication_failed", 401)],
+      {
+        cause: "auth",
+        evidence: "retry 1/10: authentication_failed 401",
+        resetsAtMs: null,
+        tries: 1,
+      },
+    ],
+    [
+      "claude",
+      "an overload, thrice",
+      [retry("overloaded", 529), retry("overloaded", 529, 2), retry("overloaded", 529, 3)],
+      { cause: "overloaded", evidence: "retry 3/10: overloaded 529", resetsAtMs: null, tries: 3 },
+    ],
+    [
+      "claude",
+      "no answer",
+      [retry("unknown", null)],
+      { cause: "network", evidence: "retry 1/10: unknown", resetsAtMs: null, tries: 1 },
+    ],
+    [
+      "claude",
+      "a limit, and when it is lifted",
+      [limit("rejected"), retry("rate_limit", 429)],
+      { cause: "rate_limit", evidence: "retry 1/10: rate_limit 429", resetsAtMs, tries: 1 },
+    ],
+    [
+      "claude",
+      "a limit that is only near",
+      [limit("allowed_warning"), retry("rate_limit", 429)],
+      { cause: "rate_limit", evidence: "retry 1/10: rate_limit 429", resetsAtMs: null, tries: 1 },
+    ],
+    [
+      "claude",
+      "a limit that is lifted nobody knows when",
+      [limit("rejected", null), retry("rate_limit", 429)],
+      { cause: "rate_limit", evidence: "retry 1/10: rate_limit 429", resetsAtMs: null, tries: 1 },
+    ],
+    [
+      "claude",
+      "an overload beside a limit",
+      [limit("rejected"), retry("overloaded", 529)],
+      { cause: "overloaded", evidence: "retry 1/10: overloaded 529", resetsAtMs: null, tries: 1 },
+    ],
+    ["claude", "none, once it goes on", [retry("overloaded", 529), said], null],
+    ["claude", "none of a limit alone", [limit("rejected")], null],
+    [
+      "claude",
+      "that after it went on",
+      [retry("overloaded", 529), said, retry("overloaded", 529)],
+      { cause: "overloaded", evidence: "retry 1/10: overloaded 529", resetsAtMs: null, tries: 1 },
+    ],
+    [
+      "codex",
+      "its login",
+      [reconnecting(2, "unexpected status 401 Unauthorized")],
+      {
+        cause: "auth",
+        evidence: "Reconnecting... 2/5 (unexpected status 401 Unauthorized)",
+        resetsAtMs: null,
+        tries: 1,
+      },
+    ],
+    [
+      "codex",
+      "a connection that breaks",
+      [reconnecting(1, "stream disconnected before completion")],
+      {
+        cause: "network",
+        evidence: "Reconnecting... 1/5 (stream disconnected before completion)",
+        resetsAtMs: null,
+        tries: 1,
+      },
+    ],
+    [
+      "codex",
+      "none, once it goes on",
+      [
+        reconnecting(1, "unexpected status 401 Unauthorized"),
+        { type: "item.completed", item: { type: "agent_message", text: "I go on." } },
+      ],
+      null,
+    ],
+  ])("%s: %s", (backend, _, events, trouble) => {
+    expect(summarise(eventsOf(backend, jsonLines(...events))).trouble).toEqual(trouble);
+  });
+
+  test.each<[what: string, error: string, text: string, resetsAtMs: number | null]>([
+    ["the session's limit", "rate_limit", "You've hit your 5-hour limit", resetsAtMs],
+    ["429", "rate_limit", "API Error: Request rejected (429)", resetsAtMs],
+    ["another failure", "authentication_failed", "Not logged in", null],
+  ])("a failure after a limit was told knows when it is lifted: %s", (_, error, text, atMs) => {
+    const lines = jsonLines(
+      limit("rejected"),
+      { ...said, error, message: { content: [{ type: "text", text }] } },
+      { type: "result", subtype: "success", is_error: true, result: text },
+    );
+    const { failure: failed, trouble } = summarise(eventsOf("claude", lines));
+    expect([failed?.resetsAtMs, trouble]).toEqual([atMs, null]);
+  });
+});
+
 describe("a line that is no event never throws, and never gives an event without its text", () => {
   const garbage: [what: string, line: string][] = [
     ["nothing", ""],
@@ -1072,6 +1225,7 @@ describe("a line that is no event never throws, and never gives an event without
     ["a huge line", "x".repeat(1_000_000)],
     ...[
       "system",
+      "rate_limit_event",
       "assistant",
       "user",
       "result",

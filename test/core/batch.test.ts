@@ -1,7 +1,8 @@
 import { describe, expect, test } from "bun:test";
-import { type BatchTask, isBatch, parseBatch } from "../../src/core/batch.ts";
+import { type BatchTask, isBatch, parseBatch, type Times } from "../../src/core/batch.ts";
 import { fencedLines, parsePlan } from "../../src/core/plan.ts";
 
+const times: Times = { timeLimitMs: null, stallAfterMs: null, answerTimeoutMs: null };
 const task = (line: number, title: string, own: Partial<BatchTask> = {}): BatchTask => ({
   line,
   title,
@@ -9,6 +10,8 @@ const task = (line: number, title: string, own: Partial<BatchTask> = {}): BatchT
   model: null,
   files: [],
   worktree: false,
+  after: [],
+  times,
   plan: null,
   items: [],
   context: null,
@@ -83,6 +86,32 @@ describe("a batch is read", () => {
           worktree: true,
         }),
       ],
+    ],
+    [
+      "what a task comes after",
+      "# A\nafter: b\n# B\nafter: a, c-1 d\nafter: e\n# C\nAfter:\ta,b\n# D\nafter: `a`\n",
+      [
+        task(1, "A", { after: ["b"] }),
+        task(3, "B", { after: ["a", "c-1", "d", "e"] }),
+        task(6, "C", { after: ["a", "b"] }),
+        task(8, "D", { after: ["a"] }),
+      ],
+    ],
+    [
+      "how long a task may take for what",
+      "# A\ntime_limit: 2h\nstall_after: 90s\nanswer_timeout: 1h30m\n# B\n\nTime_Limit: none\n# C\nstall_after: 500ms\nanswer_timeout: '3m'\n",
+      [
+        task(1, "A", {
+          times: { timeLimitMs: 7_200_000, stallAfterMs: 90_000, answerTimeoutMs: 5_400_000 },
+        }),
+        task(5, "B", { times: { ...times, timeLimitMs: Infinity } }),
+        task(8, "C", { times: { ...times, stallAfterMs: 500, answerTimeoutMs: 180_000 } }),
+      ],
+    ],
+    [
+      "what only looks like them, in prose",
+      "# A\nid: a\n\nIt is late.\nafter: all it is\nstall_afterwards: no\n",
+      [task(1, "A", { id: "a", context: "It is late.\nafter: all it is\nstall_afterwards: no" })],
     ],
     ["a worktree that is not wanted", "# A\nworktree: no\n", [task(1, "A")]],
     ["a worktree that is not true", "# A\nworktree: FALSE\n", [task(1, "A")]],
@@ -254,7 +283,7 @@ describe("what is wrong is told, with its line", () => {
       [
         [
           3,
-          "unknown key priority; keys are id, model, file, worktree, prose goes behind a blank line",
+          "unknown key priority; keys are id, model, file, worktree, after, time_limit, stall_after, answer_timeout, prose goes behind a blank line",
         ],
       ],
     ],
@@ -264,18 +293,49 @@ describe("what is wrong is told, with its line", () => {
       [
         [
           2,
-          "unknown key constructor; keys are id, model, file, worktree, prose goes behind a blank line",
+          "unknown key constructor; keys are id, model, file, worktree, after, time_limit, stall_after, answer_timeout, prose goes behind a blank line",
         ],
       ],
     ],
     [
       "empty values",
-      "# A\nid:\nmodel: \nfile:\t\nworktree:\n",
+      "# A\nid:\nmodel: \nfile:\t\nworktree:\nafter:\ntime_limit:\nstall_after: \nanswer_timeout:\n",
       [
         [2, "id: has no value"],
         [3, "model: has no value"],
         [4, "file: has no value"],
         [5, "worktree: has no value"],
+        [6, "after: has no value"],
+        [7, "time_limit: has no value"],
+        [8, "stall_after: has no value"],
+        [9, "answer_timeout: has no value"],
+      ],
+    ],
+    [
+      "bad times",
+      "# A\ntime_limit: 2 hours\nstall_after: -3m\nanswer_timeout: 90\n",
+      [
+        [2, "time_limit: 2 hours; expected a duration like 30s, 3m or 2h"],
+        [3, "stall_after: -3m; expected a duration like 30s, 3m or 2h"],
+        [4, "answer_timeout: 90; expected a duration like 30s, 3m or 2h"],
+      ],
+    ],
+    [
+      "keys of times, misspelt, without a colon or too low",
+      "# A\ntimelimit: 2h\nstall-after: 3m\n# B\ntime_limit 2h\n# C\n- [ ] c\n\nanswer_timeout: 3m\n",
+      [
+        [2, `${unknown("timelimit")}time_limit?`],
+        [3, `${unknown("stall-after")}stall_after?`],
+        [5, 'time_limit 2h; expected "time_limit: …"'],
+        [9, "answer_timeout: stands too low; keys go right under the title"],
+      ],
+    ],
+    [
+      "after what can be no task",
+      "# A\nafter: b, ../x\n# B\nid: b\nafter: The_Other\n",
+      [
+        [2, 'not a task id: "../x"; expected kebab-case (a-z, 0-9, -), at most 64 characters'],
+        [5, 'not a task id: "The_Other"; expected kebab-case (a-z, 0-9, -), at most 64 characters'],
       ],
     ],
     ["a second id", "# A\nid: a\nid: b\n", [[3, "a second id"]]],
@@ -346,7 +406,7 @@ describe("what is wrong is told, with its line", () => {
   });
 
   // Whoever misses a blank must not get the default model without a word.
-  test.each(["model:opus", "id:a", "file:a.md", "worktree:yes"])(
+  test.each(["model:opus", "id:a", "file:a.md", "worktree:yes", "after:b", "time_limit:3m"])(
     "%s under a title is not silently prose",
     (key) => {
       const { tasks, problems } = parseBatch(`# A\n${key}\n- [ ] a\n`);
@@ -453,7 +513,7 @@ const harmless =
     "|",
   );
 const harmful =
-  "#|# |  # D|# E\u2028e|id: a|id: B|id:|model: opus|modle: x|file: a.md|worktree: yes|worktree: 1|Why: so|- [ ]|- [ ] |- [-] c|\0|\ufeff|id: c\rd|e\u0301 \ud800|:".split(
+  "#|# |  # D|# E\u2028e|id: a|id: B|id:|model: opus|modle: x|file: a.md|worktree: yes|worktree: 1|after: a|after: B|time_limit: 2h|stall_after: x|Why: so|- [ ]|- [ ] |- [-] c|\0|\ufeff|id: c\rd|e\u0301 \ud800|:".split(
     "|",
   );
 function randomText({ pick, many, chance, below }: Numbers): string {
@@ -513,7 +573,7 @@ describe("of any text", () => {
           .map((line) => line.trim()),
       );
       const lost = text.split("\n").filter((line) => {
-        const isHead = /^\ufeff?#(?:\s|$)|^(?:id|model|file|worktree):/.test(line);
+        const isHead = /^\ufeff?#(?:\s|$)|^(?:id|model|file|worktree|after|\w+_\w+):/.test(line);
         return !isHead && line.trim() !== "" && !keptLines.has(line.trim());
       });
       expect({ seed, lost }).toEqual({ seed, lost: [] });
@@ -552,6 +612,12 @@ function wellFormed(random: Numbers) {
     lines.push(...read.files.map((file) => `file: ${file}`));
     read.worktree = chance(0.1);
     if (read.worktree || chance(0.1)) lines.push(`worktree: ${read.worktree ? "yes" : "no"}`);
+    read.after = many(0, 2, () => `task-${below(count)}`);
+    if (read.after.length > 0) lines.push(`after: ${read.after.join(pick([", ", " ", ","]))}`);
+    if (chance(0.2)) {
+      read.times = { ...times, timeLimitMs: 7_200_000 };
+      lines.push("time_limit: 2h");
+    }
 
     const parts: string[] = [];
     const contexts: string[] = [];

@@ -3,11 +3,19 @@
  * what the test is about. Times are fixed; nothing here reads a clock or a disk.
  */
 
-import type { Config } from "../../src/core/config.ts";
+import { type Config, notices } from "../../src/core/config.ts";
 import { type Plan, parsePlan } from "../../src/core/plan.ts";
 import type { Question } from "../../src/core/question.ts";
-import { emptyReport, type Report } from "../../src/core/stream.ts";
-import type { Asked, Facts, RunFacts, RunRecord } from "../../src/core/task.ts";
+import { emptyReport, type Failure, type Report } from "../../src/core/stream.ts";
+import type {
+  Asked,
+  Facts,
+  Parent,
+  Policy,
+  RunFacts,
+  RunRecord,
+  Streak,
+} from "../../src/core/task.ts";
 
 export const startedMs = Date.parse("2026-11-20T10:00:00Z");
 
@@ -21,9 +29,29 @@ export const asked = (own: Partial<Asked> = {}): Asked => ({
   model: "opus",
   alias: null,
   answerTimeoutMs: 180_000,
+  after: [],
+  parallel: null,
+  policy: policy(),
   host: null,
   folder: "",
+  environment: null,
   created: "2026-11-20T10:00:00.000Z",
+  ...own,
+});
+
+export const policy = (own: Partial<Policy> = {}): Policy => ({
+  timeLimitMs: Infinity,
+  stallAfterMs: 900_000,
+  retry: { attempts: 5, firstMs: 5_000, longestMs: 600_000 },
+  fallback: [],
+  resumeLost: false,
+  ...own,
+});
+
+export const failure = (own: Partial<Failure> = {}): Failure => ({
+  cause: "crash",
+  evidence: "it broke",
+  resetsAtMs: null,
   ...own,
 });
 
@@ -40,8 +68,24 @@ export const record = (own: Partial<RunRecord> = {}): RunRecord => ({
   token: "t0",
   tmp: "/tmp/t0",
   started: "2026-11-20T10:00:00.000Z",
+  uptime: 1_000,
+  said: "opus",
+  why: "it is new",
+  wish: null,
+  streak: streak(),
   ...own,
 });
+
+export const streak = (own: Partial<Streak> = {}): Streak => ({
+  attempt: 0,
+  tried: [],
+  done: 0,
+  answers: [],
+  ...own,
+});
+
+/** The record of a run that was started to read these answers. */
+export const heard = (...answers: string[]): RunRecord => record({ streak: streak({ answers }) });
 
 /** A run that is going on. */
 export const live = (own: Partial<RunFacts> = {}): RunFacts => ({
@@ -50,7 +94,8 @@ export const live = (own: Partial<RunFacts> = {}): RunFacts => ({
   live: true,
   exit: null,
   endedMs: null,
-  stopRequested: false,
+  isStarted: true,
+  saidMs: startedMs,
   report: emptyReport,
   ...own,
 });
@@ -66,7 +111,16 @@ export const question = (own: Partial<Question> = {}): Question => ({
   default: null,
   askedMs: startedMs,
   answer: null,
+  answeredMs: null,
   acknowledged: false,
+  ...own,
+});
+
+/** A task that has to be done first, and that moves while its kind does. */
+export const parent = (kind: string, own: Partial<Parent> = {}): Parent => ({
+  id: "sand",
+  kind,
+  isMoving: ["queued", "running", "waiting", "stopping"].includes(kind),
   ...own,
 });
 
@@ -79,8 +133,12 @@ export const facts = (own: Partial<Facts> = {}): Facts => ({
   id: "paint",
   asked: asked(),
   plan: plan(" Sand it", " Paint it"),
+  planMs: startedMs,
   questions: [],
   run: null,
+  stop: null,
+  resume: null,
+  parents: [],
   hasOutput: false,
   hasContext: false,
   ...own,
@@ -90,7 +148,7 @@ export const facts = (own: Partial<Facts> = {}): Facts => ({
 export const config = (
   own: Partial<Omit<Config, "aliases" | "models" | "backends">> & {
     aliases?: Record<string, Partial<Config["aliases"][string]>>;
-    models?: Record<string, string>;
+    models?: Record<string, string | { backend: string; fallback: string[] }>;
     backends?: Record<string, string | null>;
   } = {},
 ): Config => ({
@@ -98,15 +156,26 @@ export const config = (
   default: null,
   confirmDefault: true,
   answerTimeoutMs: 180_000,
+  timeLimitMs: Infinity,
+  stallAfterMs: 900_000,
+  limits: { parallel: "auto", perProject: Infinity, perBackend: {}, staggerMs: 2_000 },
   depth: 0,
+  retry: { attempts: 5, firstMs: 5_000, longestMs: 600_000 },
+  resumeLost: false,
+  notify: { command: null, url: null, desktop: false, on: notices },
   ...own,
   backends: mapValues(own.backends, (command) => ({ command })),
-  models: mapValues(own.models, (backend) => ({ backend })),
+  models: mapValues(own.models, (model) =>
+    typeof model === "string" ? { backend: model, fallback: [] } : model,
+  ),
   aliases: mapValues(own.aliases, (alias) => ({
     model: null,
     command: null,
     prompt: null,
+    fallback: null,
     answerTimeoutMs: null,
+    timeLimitMs: null,
+    stallAfterMs: null,
     ...alias,
   })),
 });

@@ -104,8 +104,13 @@ describe("a config that can be used", () => {
     ["a document mark only", "---\n", config()],
     [
       "keys with nothing behind them",
-      "default:\nconfirm_default:\nbackends:\n  claude:\nmodels:\naliases:\nanswer_timeout:\nlimits:\n",
+      "default:\nconfirm_default:\nbackends:\n  claude:\nmodels:\naliases:\nanswer_timeout:\nlimits:\nretry:\nresume_lost:\nnotify:\n",
       config({ backends: { claude: null } }),
+    ],
+    [
+      "keys of limits and the like with nothing behind them",
+      "limits: { parallel: , per_project: , per_backend: , stagger: , depth: , time_limit: , stall_after: }\nretry: { attempts: , first: , longest: }\nnotify: { command: , url: , desktop: , on: }\nmodels:\n  opus: { backend: claude, fallback: }\naliases:\n  r: { model: opus, fallback: , time_limit: , stall_after: }\n",
+      config({ models: { opus: "claude" }, aliases: { r: { model: "opus" } } }),
     ],
     [
       "every setting",
@@ -121,6 +126,90 @@ describe("a config that can be used", () => {
       }),
     ],
     ["no patience limit", "answer_timeout: none\n", config({ answerTimeoutMs: Infinity })],
+    [
+      "every limit",
+      "limits:\n  parallel: 3\n  per_project: 2\n  per_backend: { claude: 1, codex: 4 }\n  stagger: 500ms\n  depth: 1\n  time_limit: 2h\n  stall_after: none\n",
+      config({
+        limits: {
+          parallel: 3,
+          perProject: 2,
+          perBackend: { claude: 1, codex: 4 },
+          staggerMs: 500,
+        },
+        depth: 1,
+        timeLimitMs: 7_200_000,
+        stallAfterMs: Infinity,
+      }),
+    ],
+    [
+      "limits by memory, and times as bare seconds",
+      "limits: { parallel: auto, stagger: 0, time_limit: 90, stall_after: 0.5 }\n",
+      config({
+        limits: { parallel: "auto", perProject: Infinity, perBackend: {}, staggerMs: 0 },
+        timeLimitMs: 90_000,
+        stallAfterMs: 500,
+      }),
+    ],
+    [
+      "how failures are met",
+      "retry: { attempts: 2, first: 1s, longest: 1h }\nresume_lost: true\n",
+      config({
+        retry: { attempts: 2, firstMs: 1_000, longestMs: 3_600_000 },
+        resumeLost: true,
+      }),
+    ],
+    [
+      "no tries at all",
+      "retry: { attempts: 0 }\n",
+      config({ retry: { attempts: 0, firstMs: 5_000, longestMs: 600_000 } }),
+    ],
+    [
+      "whom to tell of what",
+      "notify:\n  command: notify-me --now\n  url: https://example.com/hook?a=b\n  desktop: true\n  on: [question, stall]\n",
+      config({
+        notify: {
+          command: "notify-me --now",
+          url: "https://example.com/hook?a=b",
+          desktop: true,
+          on: ["question", "stall"],
+        },
+      }),
+    ],
+    [
+      "telling nobody of anything",
+      "notify: { on: [] }\n",
+      config({ notify: { command: null, url: null, desktop: false, on: [] } }),
+    ],
+    [
+      "what models and aliases fall back to",
+      "models:\n  opus: { backend: claude, fallback: [r, Sonnet, 5.3] }\n  sonnet: { backend: claude, fallback: [] }\n  5.3: { backend: codex }\naliases:\n  r: { model: opus, fallback: [5.3] }\n  s: { model: opus, fallback: [] }\n",
+      config({
+        models: {
+          opus: { backend: "claude", fallback: ["r", "Sonnet", "5.3"] },
+          sonnet: "claude",
+          "5.3": "codex",
+        },
+        aliases: {
+          r: { model: "opus", fallback: ["5.3"] },
+          s: { model: "opus", fallback: [] },
+        },
+      }),
+    ],
+    [
+      "an alias's times",
+      "models: { opus: { backend: claude } }\naliases:\n  r: { model: opus, answer_timeout: none, time_limit: 1h, stall_after: 5m }\n",
+      config({
+        models: { opus: "claude" },
+        aliases: {
+          r: {
+            model: "opus",
+            answerTimeoutMs: Infinity,
+            timeLimitMs: 3_600_000,
+            stallAfterMs: 300_000,
+          },
+        },
+      }),
+    ],
     [
       "numbers as names",
       "default: 4\nmodels:\n  4: { backend: cursor }\n  5.3: { backend: codex }\naliases:\n  7: { model: 5.3 }\n",
@@ -259,6 +348,98 @@ describe("a wrong value is an error, where it stands", () => {
       ["2:10 error expected 0 or more, found -1"],
     ],
     [
+      "how many at a time",
+      "limits: { parallel: many }\n",
+      ['1:21 error expected auto or a number, found "many"'],
+    ],
+    [
+      "none at a time",
+      "limits:\n  parallel: 0\n  per_project: 0\n  per_backend: { claude: 0 }\n",
+      [
+        "2:13 error expected 1 or more, found 0",
+        "3:16 error expected 1 or more, found 0",
+        "4:26 error expected 1 or more, found 0",
+      ],
+    ],
+    [
+      "half a worker",
+      "limits: { parallel: 1.5, per_project: 2.5, per_backend: { codex: 1.5 } }\n",
+      [
+        "1:21 error expected a whole number, found 1.5",
+        "1:39 error expected a whole number, found 2.5",
+        "1:66 error expected a whole number, found 1.5",
+      ],
+    ],
+    [
+      "of each backend",
+      "limits:\n  per_backend: 2\n",
+      ["2:16 error expected a mapping (name: …), found 2"],
+    ],
+    [
+      "times of the limits",
+      "limits:\n  stagger: soon\n  time_limit: 1 hour\n  stall_after: true\n",
+      [
+        '2:12 error expected a duration like 30s, 3m or 2h, found "soon"',
+        '3:15 error expected a duration like 30s, 3m or 2h, found "1 hour"',
+        "4:16 error expected a duration like 30s, 3m or 2h, found true",
+      ],
+    ],
+    [
+      "tries",
+      "retry: { attempts: -1, first: soon, longest: -2 }\n",
+      [
+        "1:20 error expected 0 or more, found -1",
+        '1:31 error expected a duration like 30s, 3m or 2h, found "soon"',
+        "1:46 error expected a duration like 30s, 3m or 2h, found -2",
+      ],
+    ],
+    [
+      "a number for all tries",
+      "retry: 5\n",
+      ["1:8 error expected a mapping (key: value), found 5"],
+    ],
+    [
+      "whether the lost are resumed",
+      "resume_lost: yes\n",
+      ['1:14 error expected true or false, found "yes"'],
+    ],
+    [
+      "whom to tell",
+      'notify:\n  command: ""\n  url: example\n  desktop: 1\n  on: question\n',
+      [
+        '2:12 error expected text, found ""',
+        '3:8 error expected a URL, found "example"',
+        "4:12 error expected true or false, found 1",
+        '5:7 error expected a list, found "question"',
+      ],
+    ],
+    [
+      "what to tell of",
+      "notify:\n  on: [question, end]\n",
+      ['2:3 error expected question, outcome, stall, found "end"'],
+    ],
+    [
+      "an alias's times",
+      "models: { opus: { backend: claude } }\naliases:\n  r: { model: opus, time_limit: long, stall_after: -1 }\n",
+      [
+        '3:33 error expected a duration like 30s, 3m or 2h, found "long"',
+        "3:52 error expected a duration like 30s, 3m or 2h, found -1",
+      ],
+    ],
+    [
+      "a fallback that is no list",
+      "models:\n  opus: { backend: claude, fallback: gpt }\naliases:\n  r: { model: opus, fallback: gpt }\n",
+      [
+        '2:38 error expected a list of names, found "gpt"',
+        '4:31 error expected a list of names, found "gpt"',
+      ],
+    ],
+    [
+      "a fallback of two words",
+      "models:\n  opus:\n    backend: claude\n    fallback: [my model]\n",
+      ['4:5 error expected a name without spaces or quotes, found "my model"'],
+    ],
+    [
       "several, by their place",
       "default: my model\nlimits: { depth: -1 }\nanswer_timeout: true\n",
       [
@@ -279,6 +460,9 @@ describe("a wrong value is an error, where it stands", () => {
     ["of aliases", "aliases: []\n", "1:1"],
     ["of backends", "backends: []\n", "1:1"],
     ["of limits", "limits: []\n", "1:1"],
+    ["of limits by backend", "limits: { per_backend: [2] }\n", "1:11"],
+    ["of tries", "retry: [5]\n", "1:1"],
+    ["of whom to tell", "notify: [me]\n", "1:1"],
     ["for a model", "models:\n  opus: [claude]\n", "2:3"],
     ["for an alias", "aliases:\n  r: [opus]\n", "2:3"],
   ])("a list %s", (_, source, at) => {
@@ -350,6 +534,26 @@ describe("a name that leads nowhere is an error", () => {
       ["5:15 error aliases run in a loop: r → r"],
     ],
     [
+      "a fallback of a model",
+      `models:\n  opus: { backend: claude, fallback: [sonet] }\n  sonnet: { backend: claude }\n`,
+      ["2:28 error the fallback of opus names sonet, which is not there; did you mean sonnet?"],
+    ],
+    [
+      "one of several fallbacks, and nothing near",
+      `${models}aliases:\n  r: { model: opus, fallback: [sonnet, gemini, r] }\n`,
+      [
+        "5:21 error the fallback of r names gemini, which is not there; expected one of: r, opus, sonnet",
+      ],
+    ],
+    [
+      "each of several fallbacks",
+      `${models}aliases:\n  r:\n    model: opus\n    fallback: [x1, x2]\n`,
+      [
+        "7:5 error the fallback of r names x1, which is not there; expected one of: r, opus, sonnet",
+        "7:5 error the fallback of r names x2, which is not there; expected one of: r, opus, sonnet",
+      ],
+    ],
+    [
       "aliases in a loop, and one that leads into it",
       `${models}aliases:\n  a: { model: b }\n  b: { model: a }\n  c: { model: a }\n`,
       [
@@ -371,7 +575,7 @@ describe("an unknown key is a warning at the key, and the config can be used", (
       "unlike any",
       "colour: red\n",
       [
-        "1:1 warning unknown key colour; expected default, confirm_default, backends, models, aliases, agents, answer_timeout, limits",
+        "1:1 warning unknown key colour; expected default, confirm_default, backends, models, aliases, agents, answer_timeout, limits, retry, resume_lost, notify",
       ],
     ],
     [
@@ -400,9 +604,26 @@ describe("an unknown key is a warning at the key, and the config can be used", (
       ["1:11 warning unknown key dept; did you mean depth?"],
     ],
     [
+      "in the limits, unlike any",
+      "limits:\n  workers: 3\n",
+      [
+        "2:3 warning unknown key workers; expected parallel, per_project, per_backend, stagger, depth, time_limit, stall_after",
+      ],
+    ],
+    [
+      "in the tries",
+      "retry: { atempts: 1 }\n",
+      ["1:10 warning unknown key atempts; did you mean attempts?"],
+    ],
+    [
+      "in whom to tell",
+      "notify: { uri: x }\n",
+      ["1:11 warning unknown key uri; did you mean url?"],
+    ],
+    [
       "with nothing behind it",
       "models:\n  opus:\n    backend: claude\n    modle:\n",
-      ["4:5 warning unknown key modle; expected backend"],
+      ["4:5 warning unknown key modle; expected backend, fallback"],
     ],
   ])("%s", (_, source, expected) => {
     expect(problems(source)).toEqual(expected);

@@ -136,7 +136,7 @@ describe("the first config is read back without a problem", () => {
       aliases: {},
     });
     expect(config!.models).toEqual(
-      Object.fromEntries([...models].map(([model, backend]) => [model, { backend }])),
+      Object.fromEntries([...models].map(([model, backend]) => [model, { backend, fallback: [] }])),
     );
   });
 

@@ -4,9 +4,11 @@ import { DispatchError } from "../../src/core/error.ts";
 import { eventsOf } from "../../src/core/event.ts";
 import { errorJson, eventJson, taskJson } from "../../src/core/json.ts";
 import type { StreamEvent } from "../../src/core/stream.ts";
-import { derive, type Facts } from "../../src/core/task.ts";
+import { derive } from "../../src/core/state.ts";
+import type { Facts } from "../../src/core/task.ts";
 import {
   eventText,
+  type Left,
   logText,
   outcomeText,
   questionText,
@@ -19,8 +21,11 @@ import {
   asked,
   ended,
   facts,
+  failure,
   live,
+  parent,
   plan,
+  policy,
   question,
   record,
   report,
@@ -29,15 +34,22 @@ import {
 
 // What is tested is the text, wherever the tests run.
 const colours = Bun.enableANSIColors;
+const ownZone = process.env.TZ;
 beforeAll(() => {
   Object.assign(Bun, { enableANSIColors: false });
+  process.env.TZ = "UTC";
 });
 afterAll(() => {
   Object.assign(Bun, { enableANSIColors: colours });
+  if (ownZone === undefined) delete process.env.TZ;
+  else process.env.TZ = ownZone;
 });
 
 const nowMs = startedMs + 300_000;
 const lines = (...text: string[]) => text.join("\n");
+/** The status where nobody knows why a task waits, nor of another model. */
+const status = (all: readonly Facts[], inFull = false) =>
+  statusText(all, new Map(), () => [], inFull, nowMs);
 
 const five = [
   "Scan for secrets",
@@ -66,9 +78,10 @@ const waiting = facts({
 });
 const done = facts({
   id: "update-readme",
-  asked: asked({ alias: "writer" }),
+  asked: asked({ alias: "writer", model: "writer" }),
   plan: plan("x Sand it", "x Paint it"),
   run: ended(0, {
+    record: record({ said: "writer" }),
     report: report({
       session: "s1",
       model: "claude-opus-4-6",
@@ -84,7 +97,7 @@ const failed = facts({
   run: ended(1, {
     report: report({
       ok: false,
-      failure: { cause: "auth", evidence: "Not logged in · Please run /login" },
+      failure: failure({ cause: "auth", evidence: "Not logged in · Please run /login" }),
     }),
   }),
 });
@@ -100,9 +113,40 @@ const blocked = facts({
   run: ended(0),
 });
 const incomplete = facts({ id: "sweep", plan: plan("x Sand it", " Paint it"), run: ended(0) });
-const stopped = facts({ id: "wash", run: ended(143, { stopRequested: true }) });
+const stopped = facts({ id: "wash", run: ended(143), stop: { by: "person" } });
 const lost = facts({ id: "mow", run: ended(null) });
 const queued = facts({ id: "later" });
+const limited = (endedMs: number, waitMs: number, evidence: string) =>
+  facts({
+    id: "rake",
+    plan: plan("x Sand it", " Paint it"),
+    run: ended(1, {
+      endedMs,
+      record: record({ token: "0" }),
+      report: report({
+        ok: false,
+        failure: failure({ cause: "session_limit", evidence, resetsAtMs: endedMs + waitMs }),
+      }),
+    }),
+  });
+const held = limited(startedMs + 60_000, 7_200_000, "You've hit your 5-hour limit");
+const heldByParent = facts({ id: "dry", parents: [parent("failed (auth)", { id: "fix-login" })] });
+const silent = facts({
+  id: "mull",
+  run: live(),
+  asked: asked({ policy: policy({ stallAfterMs: 60_000 }) }),
+});
+const troubled = facts({
+  id: "knock",
+  run: live({
+    report: report({
+      trouble: {
+        ...failure({ cause: "overloaded", evidence: "retry 3/10:\noverloaded 529" }),
+        tries: 3,
+      },
+    }),
+  }),
+});
 const theirs = facts({ id: "foreign", asked: null, plan: plan("x Sand it", " Paint it") });
 
 describe("the status, whole", () => {
@@ -173,15 +217,67 @@ describe("the status, whole", () => {
         "  next: dispatch resume mow",
       ),
     ],
+    ["queued", queued, lines("● later (opus) — 0/2 items complete, queued", "  it is new")],
     [
-      "queued",
-      queued,
+      "held",
+      held,
       lines(
-        "● later (opus) — 0/2 items complete, queued",
-        "  ○ Sand it",
+        "● rake (opus) — 1/2 items complete, held until 12:01 (session_limit)",
+        '  "You\'ve hit your 5-hour limit"',
+      ),
+    ],
+    [
+      "held until another day",
+      limited(startedMs + 60_000, 72 * 3_600_000, "You've hit your weekly limit"),
+      lines(
+        "● rake (opus) — 1/2 items complete, held until 23 Nov 10:01 (session_limit)",
+        '  "You\'ve hit your weekly limit"',
+      ),
+    ],
+    [
+      "held by what it comes after",
+      heldByParent,
+      lines(
+        "● dry (opus) — 0/2 items complete, held",
+        "  after fix-login, which failed (auth)",
+        "  next: dispatch resume dry (without them)",
+      ),
+    ],
+    [
+      "queued behind what it comes after",
+      facts({ id: "dry", parents: [parent("running")] }),
+      lines("● dry (opus) — 0/2 items complete, queued", "  after sand"),
+    ],
+    [
+      "silent",
+      silent,
+      lines(
+        "● mull (opus) — 0/2 items complete, 5m",
+        "  ⋯ Sand it (in progress)",
         "  ○ Paint it",
-        "  its worker was never started",
-        "  next: dispatch resume later",
+        "  silent for 5m",
+      ),
+    ],
+    [
+      "in trouble",
+      troubled,
+      lines(
+        "● knock (opus) — 0/2 items complete, 5m",
+        "  ⋯ Sand it (in progress)",
+        "  ○ Paint it",
+        '  trouble (overloaded), try 3: "retry 3/10: overloaded 529"',
+      ),
+    ],
+    [
+      "gone on with another model than its alias's",
+      facts({
+        asked: asked({ alias: "writer", model: "writer" }),
+        run: live({ record: record({ said: "sonnet", model: "claude-sonnet-5-5" }) }),
+      }),
+      lines(
+        "● paint (claude-sonnet-5-5) — 0/2 items complete, 5m",
+        "  ⋯ Sand it (in progress)",
+        "  ○ Paint it",
       ),
     ],
     [
@@ -189,17 +285,49 @@ describe("the status, whole", () => {
       theirs,
       lines(
         "● foreign (unknown model) — 1/2 items complete, queued",
-        "  ✓ Sand it",
-        "  ○ Paint it",
         "  its worker was not started by dispatch",
       ),
     ],
   ])("%s", (_, task, text) => {
-    expect(statusText([task], false, nowMs)).toBe(text);
+    expect(status([task])).toBe(text);
+  });
+
+  test("why a task waits that could start, as its caller knows", () => {
+    const waits = new Map([["later", "3 run already (limits.parallel is 3)"]]);
+    expect(statusText([queued, reviewing], waits, () => [], false, nowMs)).toStartWith(
+      lines(
+        "● later (opus) — 0/2 items complete, queued",
+        "  3 run already (limits.parallel is 3)",
+        "● security-review",
+      ),
+    );
+  });
+
+  test("models that can be named instead, as its caller knows", () => {
+    const others = ({ id }: Facts) => (id === "fix-login" ? ["gpt-5.5", "gemini"] : []);
+    expect(statusText([failed], new Map(), others, false, nowMs)).toEndWith(
+      "  next: dispatch resume fix-login, once the user has logged in to its CLI; or with --model gpt-5.5 (or gemini; --save keeps it so)",
+    );
+  });
+
+  test("in full, what is queued or held shows its items too", () => {
+    expect(status([queued, heldByParent], true)).toBe(
+      lines(
+        "● later (opus) — 0/2 items complete, queued",
+        "  ○ Sand it",
+        "  ○ Paint it",
+        "  it is new",
+        "● dry (opus) — 0/2 items complete, held",
+        "  ○ Sand it",
+        "  ○ Paint it",
+        "  after fix-login, which failed (auth)",
+        "  next: dispatch resume dry (without them)",
+      ),
+    );
   });
 
   test("in full, a task that has ended shows its items too", () => {
-    expect(statusText([done], true, nowMs)).toBe(
+    expect(status([done], true)).toBe(
       lines(
         "✓ update-readme (writer) — COMPLETE (2/2), 1m 5s",
         "  ✓ Sand it",
@@ -211,14 +339,14 @@ describe("the status, whole", () => {
 
   test("an item that the worker dropped is shown as open", () => {
     const task = facts({ plan: plan("x Sand it"), run: live() });
-    expect(statusText([task], false, nowMs)).toBe(
+    expect(status([task])).toBe(
       lines("● paint (opus) — 1/2 items complete, 5m", "  ✓ Sand it", "  ⋯ Paint it (in progress)"),
     );
   });
 
   test("what needs a person comes first, then what runs, then the rest", () => {
     const all = [done, lost, reviewing, queued, waiting, failed, blocked];
-    const heads = statusText(all, false, nowMs)
+    const heads = status(all)
       .split("\n")
       .filter((line) => !line.startsWith("  "))
       .map((line) => line.split(" ")[1]);
@@ -226,25 +354,24 @@ describe("the status, whole", () => {
       "paint",
       "sell",
       "security-review",
-      "mow",
       "later",
+      "mow",
       "fix-login",
       "update-readme",
     ]);
   });
 
   test("of no tasks", () => {
-    expect(statusText([], false, nowMs)).toBe('no tasks; start one: dispatch run "…"');
+    expect(status([])).toBe('no tasks; start one: dispatch run "…"');
   });
 });
 
-const nothing = { output: null, changed: null };
+const nothing: Left = { output: null, changed: null, others: [] };
 
 describe("what a host is told, whole", () => {
-  const left = (changed: string[] | null, output: string | null = null) => ({ output, changed });
   const told = (task: Facts) =>
-    eventsOf(task).map((event) =>
-      eventText(event, left(null, task.hasOutput ? "output.md" : null)),
+    eventsOf(task, nowMs).map((event) =>
+      eventText(event, { ...nothing, output: task.hasOutput ? "output.md" : null }),
     );
   test.each<[what: string, task: Facts, texts: string[]]>([
     ["nothing of what runs", reviewing, []],
@@ -290,6 +417,38 @@ describe("what a host is told, whole", () => {
       ],
     ],
     ["stopped", stopped, [lines("wash stopped, 0/2 items in 1m 5s", "next: dispatch resume wash")]],
+    ["nothing of what is queued", queued, []],
+    [
+      "held until a time",
+      // Long ago: what day it is today is of no matter.
+      limited(Date.parse("2020-03-01T22:00:00Z"), 12_600_000, "You've hit your limit"),
+      [
+        lines(
+          `rake held until 2 Mar 01:30 (session_limit): "You've hit your limit"`,
+          "it goes on by itself",
+        ),
+      ],
+    ],
+    [
+      "held by what it comes after",
+      heldByParent,
+      [
+        lines(
+          "dry held: after fix-login, which failed (auth)",
+          "next: dispatch resume dry (without them)",
+        ),
+      ],
+    ],
+    [
+      "silent",
+      silent,
+      [
+        lines(
+          "mull silent for 5m, still running",
+          "if that is wrong: dispatch logs mull, dispatch stop mull",
+        ),
+      ],
+    ],
   ])("%s", (_, task, texts) => {
     expect(told(task)).toEqual(texts);
   });
@@ -297,7 +456,9 @@ describe("what a host is told, whole", () => {
 
 describe("the result, whole", () => {
   test("with what the worker left", () => {
-    expect(resultText(done, "# Findings\n\nNone.\n", ["a.ts", "b.ts"])).toBe(
+    expect(
+      resultText(done, "# Findings\n\nNone.\n", { ...nothing, changed: ["a.ts", "b.ts"] }),
+    ).toBe(
       lines(
         'update-readme done in 1m 5s: "All done. Two files changed."',
         "changed meanwhile: a.ts, b.ts",
@@ -314,7 +475,7 @@ describe("the result, whole", () => {
   });
 
   test("without an output: its last words", () => {
-    expect(resultText(done, null, null)).toBe(
+    expect(resultText(done, null, nothing)).toBe(
       lines(
         'update-readme done in 1m 5s: "All done. Two files changed."',
         "reported: model claude-opus-4-6, session s1, $0.0100, 4.0k tokens in (3.0k cached), 200 out",
@@ -325,7 +486,7 @@ describe("the result, whole", () => {
   });
 
   test("of one that did not get there", () => {
-    expect(resultText(incomplete, null, null)).toBe(
+    expect(resultText(incomplete, null, nothing)).toBe(
       lines(
         "sweep incomplete, 1/2 items in 1m 5s: the worker ended with 1 of 2 items open",
         "next: dispatch resume sweep",
@@ -358,7 +519,7 @@ test.each<[what: string, event: StreamEvent, text: string | null]>([
     { kind: "output", text: "1\n2\n3\n4\n5\n6\n7" },
     "  1\n  2\n  3\n  4\n  5\n  … 2 more lines",
   ],
-  ["a retry", { kind: "retry", text: "retry 1/10" }, "retry 1/10"],
+  ["a retry", { kind: "retry", text: "retry 1/10", cause: null }, "retry 1/10"],
   ["an error", { kind: "error", text: "no\nkey", cause: "auth" }, "error: no key"],
   ["usage", { kind: "usage", tokens: { input: 1, cached: 0, output: 1 } }, null],
   [
@@ -389,7 +550,7 @@ describe("a hostile worker", () => {
         model: forged,
         ok: false,
         text: forged,
-        failure: { cause: "crash", evidence: forged },
+        failure: failure({ evidence: forged }),
         denied: [forged],
       }),
     }),
@@ -398,15 +559,48 @@ describe("a hostile worker", () => {
   const control = /<\/?[a-z]|[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/;
 
   test.each<[what: string, text: () => string, lineCount: number]>([
-    ["the status", () => statusText([hostile], false, nowMs), 5],
-    ["a question", () => eventText(eventsOf(hostile)[0]!, nothing), 2],
-    ["an outcome", () => eventText(eventsOf(hostile)[1]!, { output: null, changed: [forged] }), 2],
+    ["the status", () => status([hostile]), 5],
+    ["a question", () => eventText(eventsOf(hostile, nowMs)[0]!, nothing), 2],
+    [
+      "an outcome",
+      () => eventText(eventsOf(hostile, nowMs)[1]!, { ...nothing, changed: [forged] }),
+      2,
+    ],
     [
       "an outcome that is a failure",
-      () => outcomeText(hostile, { kind: "failed", cause: "crash", evidence: forged }, nothing),
+      () => outcomeText(hostile, { kind: "failed", ...failure({ evidence: forged }) }, nothing),
       2,
     ],
     ["a question by itself", () => questionText(hostile.questions[0]!), 1],
+    [
+      "a hold",
+      () =>
+        eventText(
+          {
+            kind: "held",
+            key: "",
+            facts: hostile,
+            state: { kind: "held", reason: "…", cause: "crash", evidence: forged, untilMs: nowMs },
+          },
+          nothing,
+        ),
+      2,
+    ],
+    [
+      "the status of a run in trouble",
+      () =>
+        status([
+          facts({
+            plan: plan(),
+            asked: asked({ items: [] }),
+            run: live({
+              report: report({ trouble: { ...failure({ evidence: forged }), tries: 1 } }),
+            }),
+          }),
+        ]),
+      2,
+    ],
+    ["a limit in the log", () => logText({ kind: "limit", text: forged, resetsAtMs: 0 })!, 1],
     ["a session in the log", () => logText({ kind: "session", id: forged, model: forged })!, 1],
     ["a tool in the log", () => logText({ kind: "tool", text: forged })!, 1],
     ["an error in the log", () => logText({ kind: "error", text: forged, cause: null })!, 1],
@@ -416,7 +610,7 @@ describe("a hostile worker", () => {
   });
 
   test("adds no control character to a result or to words in the log", () => {
-    expect(resultText(hostile, forged, [forged])).not.toMatch(control);
+    expect(resultText(hostile, forged, { ...nothing, changed: [forged] })).not.toMatch(control);
     expect(logText({ kind: "said", text: forged })!).not.toMatch(control);
     expect(logText({ kind: "output", text: forged })!).not.toMatch(control);
   });
@@ -424,7 +618,7 @@ describe("a hostile worker", () => {
   test("adds no control character to JSON", () => {
     const texts = JSON.stringify([
       taskToJson(hostile, null),
-      ...eventsOf(hostile).map((event) => eventToJson(event, nothing)),
+      ...eventsOf(hostile, nowMs).map((event) => eventToJson(event, nothing)),
     ]);
     // JSON writes C0 controls as escapes: they must not be in the value either.
     const strings = texts.match(/"(?:[^"\\]|\\.)*"/g)!.map((text) => JSON.parse(text) as string);
@@ -436,9 +630,7 @@ describe("long texts are cut", () => {
   const long = "x".repeat(2_000);
   test("an item", () => {
     const task = facts({ asked: asked({ items: [long] }), plan: plan(`  ${long}`), run: live() });
-    expect(statusText([task], false, nowMs).split("\n")[1]).toBe(
-      `  ⋯ ${"x".repeat(119)}… (in progress)`,
-    );
+    expect(status([task]).split("\n")[1]).toBe(`  ⋯ ${"x".repeat(119)}… (in progress)`);
   });
   test("a question, its options and its default", () => {
     const numbered = Array.from({ length: 200 }, (_, at) => `word${at}`).join(" ");
@@ -451,7 +643,13 @@ describe("long texts are cut", () => {
     expect(questionText(question({ text: long, options: [long], default: long })).length).toBe(402);
   });
   test("an outcome's evidence", () => {
-    expect(outcomeText(stopped, { kind: "failed", cause: "killed", evidence: long }, nothing)).toBe(
+    expect(
+      outcomeText(
+        stopped,
+        { kind: "failed", ...failure({ cause: "killed", evidence: long }) },
+        nothing,
+      ),
+    ).toBe(
       lines(
         `wash failed (killed), 0/2 items in 1m 5s: "${"x".repeat(199)}…"`,
         "next: dispatch resume wash",
@@ -459,7 +657,7 @@ describe("long texts are cut", () => {
     );
   });
   test("but not what was asked for with dispatch result", () => {
-    expect(resultText(stopped, long, null).split("\n").at(-1)).toBe(long);
+    expect(resultText(stopped, long, nothing).split("\n").at(-1)).toBe(long);
   });
 });
 
@@ -493,6 +691,7 @@ describe("--json", () => {
       cause: null,
       evidence: null,
       reason: "Which?",
+      until: null,
       model: "opus",
       backend: "claude",
       alias: "painter",
@@ -514,6 +713,7 @@ describe("--json", () => {
           acknowledged: true,
         },
       ],
+      after: [],
       output: "/p/output.md",
       exit: 0,
       tokens: { input: 10, cached: 5, output: 1 },
@@ -553,6 +753,9 @@ describe("--json", () => {
     stopped,
     lost,
     queued,
+    held,
+    heldByParent,
+    silent,
     theirs,
   ];
   test.each(every.map((task): [string, Facts] => [derive(task).kind, task]))(
@@ -560,7 +763,7 @@ describe("--json", () => {
     (_, task) => {
       const json = taskToJson(task, null);
       expect(v.parse(v.strictObject(taskJson.entries), json)).toEqual(json);
-      for (const event of eventsOf(task)) {
+      for (const event of eventsOf(task, nowMs)) {
         const one = eventToJson(event, nothing);
         expect(v.parse(eventJson, one)).toEqual(one);
       }
@@ -569,7 +772,9 @@ describe("--json", () => {
 
   test("events, whole", () => {
     expect(
-      [...eventsOf(waiting), ...eventsOf(failed)].map((event) => eventToJson(event, nothing)),
+      [...eventsOf(waiting, nowMs), ...eventsOf(failed, nowMs)].map((event) =>
+        eventToJson(event, nothing),
+      ),
     ).toEqual([
       {
         schema: 1,
@@ -589,12 +794,65 @@ describe("--json", () => {
         cause: "auth",
         evidence: "Not logged in · Please run /login",
         reason: null,
+        until: null,
         progress: { done: 0, total: 2 },
         output: null,
         changed: null,
         next: "dispatch resume fix-login, once the user has logged in to its CLI; or with --model M",
       },
     ]);
+  });
+
+  test("events of what is held or silent, whole", () => {
+    expect(
+      [held, heldByParent, silent]
+        .flatMap((task) => eventsOf(task, nowMs))
+        .map((event) => eventToJson(event, nothing)),
+    ).toEqual([
+      {
+        schema: 1,
+        event: "held",
+        id: "rake",
+        cause: "session_limit",
+        evidence: "You've hit your 5-hour limit",
+        reason: "try 1 of 5 after session_limit",
+        until: "2026-11-20T12:01:00.000Z",
+        next: null,
+      },
+      {
+        schema: 1,
+        event: "held",
+        id: "dry",
+        cause: null,
+        evidence: null,
+        reason: "after fix-login, which failed (auth)",
+        until: null,
+        next: "dispatch resume dry (without them)",
+      },
+      {
+        schema: 1,
+        event: "stalled",
+        id: "mull",
+        silent_seconds: 300,
+        next: "dispatch logs mull",
+      },
+    ]);
+  });
+
+  test("a task that waits, and why", () => {
+    expect(
+      taskToJson(facts({ asked: asked({ after: ["sand"] }) }), null, "2 run already"),
+    ).toMatchObject({
+      state: "queued",
+      reason: "2 run already",
+      after: ["sand"],
+      until: null,
+    });
+    expect(taskToJson(held, null)).toMatchObject({
+      state: "held",
+      until: "2026-11-20T12:01:00.000Z",
+      next: null,
+    });
   });
 
   test("an error, whole", () => {

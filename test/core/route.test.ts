@@ -231,6 +231,40 @@ describe("an alias gives its model, and its prompt to be put first", () => {
   });
 });
 
+describe("what a model, its aliases and the config say of going on", () => {
+  const patient = config({
+    timeLimitMs: 1_000,
+    stallAfterMs: 2_000,
+    models: {
+      opus: { backend: "claude", fallback: ["sonnet", "gpt-5.2"] },
+      sonnet: "claude",
+      "gpt-5.2": "codex",
+    },
+    aliases: {
+      plain: { model: "opus" },
+      picky: { model: "opus", fallback: ["gpt-5.2"], timeLimitMs: 10 },
+      alone: { model: "picky", fallback: [], stallAfterMs: Infinity },
+      below: { model: "alone", timeLimitMs: 20 },
+      mine: { command: "my-agent", fallback: ["sonnet"], timeLimitMs: 30 },
+    },
+  });
+  test.each<[name: string, fallback: string[], timeLimitMs: number, stallAfterMs: number]>([
+    ["sonnet", [], 1_000, 2_000],
+    ["opus", ["sonnet", "gpt-5.2"], 1_000, 2_000],
+    ["plain", ["sonnet", "gpt-5.2"], 1_000, 2_000],
+    ["picky", ["gpt-5.2"], 10, 2_000],
+    // It says that there is none.
+    ["alone", [], 10, Infinity],
+    ["below", [], 20, Infinity],
+    ["mine", ["sonnet"], 30, 2_000],
+  ])(
+    "%s: then %p, at most %p ms, silent for %p ms",
+    (name, fallback, timeLimitMs, stallAfterMs) => {
+      expect(whole(name, patient)).toMatchObject({ fallback, timeLimitMs, stallAfterMs });
+    },
+  );
+});
+
 describe("a backend's command of the config goes with whatever it serves", () => {
   const custom = config({
     default: "opus",

@@ -2,27 +2,32 @@ import { describe, expect, test } from "bun:test";
 import { eventsOf } from "../../src/core/event.ts";
 import { nextCommand } from "../../src/core/next.ts";
 import type { Cause } from "../../src/core/stream.ts";
+import { derive, hasEnded, isLive, isMoving, type State } from "../../src/core/state.ts";
 import {
-  derive,
   elapsed,
   elapsedMs,
   type Facts,
-  hasEnded,
-  isLive,
+  type RunFacts,
   shownPlan,
-  type State,
+  type Stop,
 } from "../../src/core/task.ts";
 import {
   asked,
   ended,
   facts,
+  failure,
+  heard,
   live,
+  parent,
   plan,
   question,
   record,
   report,
   startedMs,
+  streak,
 } from "./builders.ts";
+
+const nowMs = startedMs + 300_000;
 
 const allDone = plan("x Sand it", "x Paint it");
 const half = plan("x Sand it", " Paint it");
@@ -37,7 +42,8 @@ const unanswered = [question()];
 const answered = [question({ answer: "red" })];
 const acknowledged = [question({ answer: "red", acknowledged: true })];
 
-const auth = { cause: "auth", evidence: "Not logged in" } as const;
+const person: Stop = { by: "person" };
+const auth = failure({ cause: "auth", evidence: "Not logged in" });
 const refused = report({ ok: false, text: "Not logged in", failure: auth });
 const denied = report({ ok: true, denied: ["Bash echo one >> out.txt", "Write two.txt"] });
 
@@ -47,7 +53,12 @@ const incomplete = (open: number): State => ({
   kind: "incomplete",
   reason: `the worker ended with ${open} of 2 items open`,
 });
-const failed = (cause: Cause, evidence: string): State => ({ kind: "failed", cause, evidence });
+const failed = (cause: Cause, evidence: string): State => ({
+  kind: "failed",
+  cause,
+  evidence,
+  resetsAtMs: null,
+});
 const lost: State = {
   kind: "lost",
   reason: "the worker vanished without an exit record (killed, or the machine went down)",
@@ -56,7 +67,7 @@ const lost: State = {
 describe("the state that follows from the facts", () => {
   test.each<[what: string, own: Partial<Facts>, expected: State]>([
     // No run.
-    ["asked for, never started", {}, { kind: "queued", reason: "its worker was never started" }],
+    ["asked for, never started", {}, { kind: "queued", reason: "it is new" }],
 
     // A run that goes on: the lock is held and there is no exit record.
     ["it runs", { run: live() }, { kind: "running" }],
@@ -73,33 +84,29 @@ describe("the state that follows from the facts", () => {
       { run: live(), questions: [...acknowledged, question({ number: "002" })] },
       { kind: "waiting" },
     ],
-    ["it is being stopped", { run: live({ stopRequested: true }) }, { kind: "stopping" }],
+    ["it is being stopped", { run: live(), stop: person }, { kind: "stopping" }],
     [
       "it is being stopped while it waits",
-      { run: live({ stopRequested: true }), questions: unanswered },
+      { run: live(), stop: person, questions: unanswered },
       { kind: "stopping" },
     ],
 
     // Stopped: on purpose, however it ended.
-    ["stopped", { run: ended(143, { stopRequested: true }) }, { kind: "stopped" }],
-    [
-      "stopped, without an exit record",
-      { run: ended(null, { stopRequested: true }) },
-      { kind: "stopped" },
-    ],
+    ["stopped", { run: ended(143), stop: person }, { kind: "stopped" }],
+    ["stopped, without an exit record", { run: ended(null), stop: person }, { kind: "stopped" }],
     [
       "stopped, its lock still held",
-      { run: ended(143, { stopRequested: true, live: true }) },
+      { run: ended(143, { live: true }), stop: person },
       { kind: "stopped" },
     ],
     [
       "stopped with a question open",
-      { run: ended(143, { stopRequested: true }), questions: unanswered, plan: blocked },
+      { run: ended(143), stop: person, questions: unanswered, plan: blocked },
       { kind: "stopped" },
     ],
     [
       "stopped in the moment in which it was done",
-      { run: ended(0, { stopRequested: true }), plan: allDone },
+      { run: ended(0), stop: person, plan: allDone },
       { kind: "stopped" },
     ],
 
@@ -179,8 +186,8 @@ describe("the state that follows from the facts", () => {
       { kind: "blocked", reason: "an item is blocked", said: "Paint it" },
     ],
     [
-      "an answer that came too late to be read",
-      { run: ended(0), questions: answered, plan: half },
+      "an answer that it was started to read, and did not",
+      { run: ended(0, { record: heard("001") }), questions: answered, plan: half },
       { kind: "blocked", reason: unread, said: null },
     ],
 
@@ -218,8 +225,8 @@ describe("the state that follows from the facts", () => {
     ],
     // The next run would only fail in the same way: the cause has to be seen.
     [
-      "the backend's own failure, with an answer unread",
-      { run: ended(1, { report: refused }), questions: answered },
+      "the backend's own failure, with an answer unread that it was started to read",
+      { run: ended(1, { report: refused, record: heard("001") }), questions: answered },
       failed("auth", "Not logged in"),
     ],
     [
@@ -320,27 +327,29 @@ describe("the state that follows from the facts", () => {
   });
 });
 
-test.each<[kind: State["kind"], live: boolean, ended: boolean]>([
-  ["queued", false, false],
-  ["running", true, false],
-  ["waiting", true, false],
-  ["stopping", true, false],
-  ["stopped", false, true],
-  ["done", false, true],
-  ["blocked", false, true],
-  ["failed", false, true],
-  ["incomplete", false, true],
-  ["lost", false, true],
-])("a task that is %s: live %p, ended %p", (kind, alive, over) => {
-  const state = { kind, reason: "", cause: "crash", evidence: "" } as State;
-  expect([isLive(state), hasEnded(state)]).toEqual([alive, over]);
+test.each<[what: string, state: Partial<State>, live: boolean, ended: boolean, moving: boolean]>([
+  ["queued", {}, false, false, true],
+  ["held", { untilMs: startedMs }, false, false, true],
+  ["held until somebody does something", { kind: "held", untilMs: null }, false, false, false],
+  ["running", {}, true, false, true],
+  ["waiting", {}, true, false, true],
+  ["stopping", {}, true, false, true],
+  ["stopped", {}, false, true, false],
+  ["done", {}, false, true, false],
+  ["blocked", {}, false, true, false],
+  ["failed", {}, false, true, false],
+  ["incomplete", {}, false, true, false],
+  ["lost", {}, false, true, false],
+])("a task that is %s", (kind, own, alive, over, moving) => {
+  const state = { kind, reason: "", cause: "crash", evidence: "", ...own } as State;
+  expect([isLive(state), hasEnded(state), isMoving(state)]).toEqual([alive, over, moving]);
 });
 
 describe("what a host is told once, by key", () => {
   test.each<[what: string, own: Partial<Facts>, keys: string[]]>([
     ["nothing of a task that was not started", {}, []],
     ["nothing of one that runs", { run: live() }, []],
-    ["nothing of one that is being stopped", { run: live({ stopRequested: true }) }, []],
+    ["nothing of one that is being stopped", { run: live(), stop: person }, []],
     [
       "a question",
       { run: live(), questions: unanswered },
@@ -387,12 +396,12 @@ describe("what a host is told once, by key", () => {
     ],
     ["no outcome of another program's", { asked: null, plan: allDone }, []],
   ])("%s", (_, own, keys) => {
-    expect(eventsOf(facts(own)).map(({ key }) => key)).toEqual(keys);
+    expect(eventsOf(facts(own), nowMs).map(({ key }) => key)).toEqual(keys);
   });
 
   test("with what belongs to it", () => {
     const own = facts({ run: ended(0), questions: unanswered, plan: half });
-    expect(eventsOf(own)).toEqual([
+    expect(eventsOf(own, nowMs)).toEqual([
       {
         kind: "question",
         key: "paint 2026-11-20T10:00:00.000Z question 001",
@@ -410,21 +419,25 @@ describe("what a host is told once, by key", () => {
 });
 
 describe("the next command", () => {
-  const failure = (cause: Cause): Partial<Facts> => ({
-    run: ended(1, { report: report({ ok: false, failure: { cause, evidence: "…" } }) }),
+  const failing = (cause: Cause, own: Partial<RunFacts> = {}): Partial<Facts> => ({
+    run: ended(1, {
+      report: report({ ok: false, failure: failure({ cause, evidence: "…" }) }),
+      ...own,
+    }),
   });
+  const usedUp = { record: record({ streak: streak({ attempt: 5 }) }) };
   test.each<[what: string, own: Partial<Facts>, command: string | null]>([
-    ["queued", {}, "dispatch resume paint"],
+    ["queued", {}, null],
     ["queued by another program", { asked: null }, null],
     ["running", { run: live() }, null],
-    ["stopping", { run: live({ stopRequested: true }) }, null],
+    ["stopping", { run: live(), stop: person }, null],
     ["waiting", { run: live(), questions: unanswered }, 'dispatch answer paint 001 "…"'],
     [
       "waiting, the first one answered",
       { run: live(), questions: [...acknowledged, question({ number: "002" })] },
       'dispatch answer paint 002 "…"',
     ],
-    ["stopped", { run: ended(143, { stopRequested: true }) }, "dispatch resume paint"],
+    ["stopped", { run: ended(143), stop: person }, "dispatch resume paint"],
     ["done", { run: ended(0), plan: allDone }, "dispatch result paint"],
     [
       "blocked by a question",
@@ -434,39 +447,39 @@ describe("the next command", () => {
     ["blocked by an item", { run: ended(0), plan: blocked }, 'dispatch answer paint "…"'],
     [
       "blocked by an item, its answer given",
-      { run: ended(0), plan: blocked, questions: answered },
+      { run: ended(0, { record: heard("001") }), plan: blocked, questions: answered },
       "dispatch resume paint",
     ],
     [
       "blocked by an unread answer",
-      { run: ended(0), questions: answered },
+      { run: ended(0, { record: heard("001") }), questions: answered },
       "dispatch resume paint",
     ],
     ["incomplete", { run: ended(0), plan: half }, "dispatch resume paint"],
     ["lost", { run: ended(null) }, "dispatch resume paint"],
     [
       "failed: auth",
-      failure("auth"),
+      failing("auth"),
       "dispatch resume paint, once the user has logged in to its CLI; or with --model M",
     ],
     [
       "failed: billing",
-      failure("billing"),
+      failing("billing"),
       "dispatch resume paint --model M (dispatch models lists them)",
     ],
     [
       "failed: session_limit",
-      failure("session_limit"),
+      failing("session_limit"),
       "dispatch resume paint --model M (dispatch models lists them)",
     ],
     [
       "failed: model_unavailable",
-      failure("model_unavailable"),
+      failing("model_unavailable"),
       "dispatch resume paint --model M (dispatch models lists them)",
     ],
     [
       "failed: cli_missing",
-      failure("cli_missing"),
+      failing("cli_missing"),
       "dispatch resume paint --model M (dispatch models lists them)",
     ],
     [
@@ -479,14 +492,60 @@ describe("the next command", () => {
       { run: ended(1) },
       "dispatch logs paint (why), or dispatch resume paint (again)",
     ],
-    ["failed: prompt_too_long", failure("prompt_too_long"), "dispatch resume paint --fresh"],
+    ["failed: prompt_too_long", failing("prompt_too_long"), "dispatch resume paint --fresh"],
     ["failed: killed", { run: ended(137) }, "dispatch resume paint"],
-    ["failed: rate_limit", failure("rate_limit"), "dispatch resume paint"],
-    ["failed: network", failure("network"), "dispatch resume paint"],
+    [
+      "failed: rate_limit, and tried often enough",
+      failing("rate_limit", usedUp),
+      "dispatch resume paint --model M (dispatch models lists them)",
+    ],
+    [
+      "failed: overloaded, and tried often enough",
+      failing("overloaded", usedUp),
+      "dispatch resume paint --model M (dispatch models lists them)",
+    ],
+    [
+      "failed: network, and tried often enough",
+      failing("network", usedUp),
+      "dispatch resume paint",
+    ],
+    ["held: rate_limit", failing("rate_limit"), null],
+    ["held: overloaded", failing("overloaded"), null],
+    ["held: network", failing("network"), null],
+    [
+      "held by a task that it comes after",
+      { parents: [parent("failed")] },
+      "dispatch resume paint (without them)",
+    ],
+    ["queued behind a task that it comes after", { parents: [parent("running")] }, null],
+    ["queued for its answer", { run: ended(0), questions: answered }, null],
     ["failed: an item", { run: ended(0), plan: failedItem }, "dispatch resume paint"],
   ])("%s", (_, own, command) => {
     const look = facts(own);
     expect(nextCommand(look, derive(look))).toBe(command);
+  });
+});
+
+describe("the next command names models that can be used instead", () => {
+  const look = facts();
+  test.each<[cause: Cause, others: string[], command: string]>([
+    ["billing", ["gpt-5.5"], "dispatch resume paint --model gpt-5.5 (--save keeps it so)"],
+    [
+      "session_limit",
+      ["gpt-5.5", "gemini", "auto"],
+      "dispatch resume paint --model gpt-5.5 (or gemini, auto; --save keeps it so)",
+    ],
+    [
+      "auth",
+      ["gpt-5.5"],
+      "dispatch resume paint, once the user has logged in to its CLI; or with --model gpt-5.5 (--save keeps it so)",
+    ],
+    // Another model would do no better.
+    ["crash", ["gpt-5.5"], "dispatch logs paint (why), or dispatch resume paint (again)"],
+    ["time_limit", ["gpt-5.5"], "dispatch resume paint"],
+  ])("%s, %p", (cause, others, command) => {
+    const state: State = { kind: "failed", ...failure({ cause }) };
+    expect(nextCommand(look, state, others)).toBe(command);
   });
 });
 
@@ -527,6 +586,5 @@ test.each<[what: string, own: Partial<Facts>, ms: number | null, shown: string |
     "0s",
   ],
 ])("how long a run took: %s", (_, own, ms, shown) => {
-  const nowMs = startedMs + 300_000;
   expect([elapsedMs(facts(own), nowMs), elapsed(facts(own), nowMs)]).toEqual([ms, shown]);
 });

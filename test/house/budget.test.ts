@@ -11,7 +11,8 @@ import { countTokens } from "gpt-tokenizer/encoding/o200k_base";
 import { parse } from "yaml";
 import { eventsOf } from "../../src/core/event.ts";
 import type { Question } from "../../src/core/question.ts";
-import type { Facts, State } from "../../src/core/task.ts";
+import type { State } from "../../src/core/state.ts";
+import type { Facts } from "../../src/core/task.ts";
 import { eventText, type Left, outcomeText, statusText } from "../../src/render/human.ts";
 import * as builders from "../core/builders.ts";
 import { scene } from "../scenes/scene.ts";
@@ -61,8 +62,8 @@ test.each([
 ] as const)("%s", (name, text, options) => {
   const question: Question = builders.question({ text, options: [...options] });
   const facts = builders.facts({ id, run: builders.live(), questions: [question] });
-  const [event] = eventsOf(facts);
-  costs(name, eventText(event!, { output: null, changed: null }));
+  const [event] = eventsOf(facts, builders.startedMs);
+  costs(name, eventText(event!, { output: null, changed: null, others: [] }));
 });
 
 const output = `.dispatch/tasks/${id}/output.md`;
@@ -72,7 +73,7 @@ const error =
     9,
   );
 const longPath = "packages/api/src/endpoints/orders/create-order.integration.test.ts";
-const most: Left = { output, changed: Array(9).fill(longPath) };
+const most: Left = { output, changed: Array(9).fill(longPath), others: [] };
 
 const spent = { input: 41_000, cached: 30_000, output: 2_300 };
 const withWords = (text: string): Facts =>
@@ -88,13 +89,13 @@ test.each<[keyof typeof budget, Facts, State, Left]>([
     "a typical outcome",
     withWords("Login and signup are limited by account and by address. Nine new tests, all pass."),
     done,
-    { output, changed: ["src/limits.ts", "test/limits.test.ts"] },
+    { output, changed: ["src/limits.ts", "test/limits.test.ts"], others: [] },
   ],
   ["the longest outcome of a task that is done", withWords(error), done, most],
   [
     "the longest outcome of one that failed",
     withWords(error),
-    { kind: "failed", cause: "auth", evidence: error },
+    { kind: "failed", cause: "auth", evidence: error, resetsAtMs: null },
     most,
   ],
 ])("%s", (name, facts, state, left) => costs(name, outcomeText(facts, state, left)));
@@ -111,7 +112,7 @@ test("the status of three running tasks", () => {
   );
   costs(
     "the status of three running tasks",
-    statusText(running, false, builders.startedMs + 125_000),
+    statusText(running, new Map(), () => [], false, builders.startedMs + 125_000),
   );
 });
 

@@ -355,7 +355,10 @@ test("a worker may not dispatch workers, unless the config allows it", async () 
   expect(s.file("it", "output.md")).toContain("exit 4");
   await s.dispatch("clean", "--all");
   s.config(
-    `${readFileSync(join(s.env["DISPATCH_HOME"]!, "config.yaml"), "utf8")}limits: { depth: 1 }\n`,
+    readFileSync(join(s.env["DISPATCH_HOME"]!, "config.yaml"), "utf8").replace(
+      "stagger: 0s",
+      "stagger: 0s, depth: 1",
+    ),
   );
   await s.dispatch("run", "--model", "dispatches", "--id", "it", "x");
   await s.dispatch("wait", "it");

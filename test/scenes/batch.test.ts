@@ -43,7 +43,10 @@ const taskIds = (s: Scene) => namesIn(join(s.project, ".dispatch/tasks"));
 
 /** All that could tell of a task: files, what was learnt, what runs. */
 const traces = (s: Scene) => ({
-  files: readdirSync(s.project, { recursive: true }).map(String).sort(),
+  files: readdirSync(s.project, { recursive: true })
+    .map(String)
+    .filter((path) => !/\/(?:journal\.log|supervisor\.lock|told\/\w+)$/.test(path))
+    .sort(),
   config: readConfig(s),
   processes: processesWith(`SCENE=${s.env["SCENE"]}`),
   temporary: namesIn(s.env["TMPDIR"]!),
@@ -177,7 +180,13 @@ model: waits
   test("with --json all of them are in one object, one alone too", async () => {
     const s = scene();
     const two = await start(s, "# A\nmodel: finishes\n\n# B\n", "--json");
-    const shared = { run: 1, model: "finishes", backend: "finishes", alias: null };
+    const shared = {
+      run: 1,
+      model: "finishes",
+      backend: "finishes",
+      alias: null,
+      waits: null,
+    };
     expect(two.err).toBe("");
     expect(JSON.parse(two.out)).toEqual({
       schema: 1,
@@ -262,7 +271,7 @@ describe("a text with anything wrong in it starts nothing", () => {
     [
       "an unknown key near none",
       "# B\npriority: 1\n",
-      "line 8: unknown key priority; keys are id, model, file, worktree, prose goes behind a blank line",
+      "line 8: unknown key priority; keys are id, model, file, worktree, after, time_limit, stall_after, answer_timeout, prose goes behind a blank line",
     ],
     ["an empty value", "# B\nmodel:\n", "line 8: model: has no value"],
     ["a second model", "# B\nmodel: finishes\nmodel: asks\n", "line 9: a second model"],

@@ -87,6 +87,8 @@ export function scene(): Scene {
   config(
     [
       "default: finishes",
+      // Tests start as many as they like, on whatever machine.
+      "limits: { parallel: 99, stagger: 0s }",
       "backends:",
       ...names.map((name) => `  ${name}: { command: ${name} }`),
       "models:",
