@@ -4,7 +4,7 @@ import { printJson } from "../render/write.ts";
 import type { ProjectPaths } from "../store/paths.ts";
 import { advanceOrFail } from "../supervise/advance.ts";
 import { observeAll } from "../supervise/observe.ts";
-import type { Try } from "../supervise/supervisor.ts";
+import type { Try } from "../supervise/starting.ts";
 import { configured } from "./configured.ts";
 import { notifyUser } from "./notifying.ts";
 import { requireTask } from "./project.ts";

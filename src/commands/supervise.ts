@@ -6,7 +6,8 @@ import { ownEnvironment } from "../cli/supervising.ts";
 import { readEnvironment } from "../store/environments.ts";
 import type { ProjectPaths } from "../store/paths.ts";
 import { ensureProject } from "../store/tasks.ts";
-import { supervise, type Try } from "../supervise/supervisor.ts";
+import type { Try } from "../supervise/starting.ts";
+import { supervise } from "../supervise/supervisor.ts";
 import { selfArgv } from "../unix/self.ts";
 import { capture } from "../unix/spawn.ts";
 

@@ -264,7 +264,7 @@ describe("ways forward", () => {
     await s.dispatch("run", "--id", "it", "x");
     await appears(s.path("it", "runs/001/exit"));
     expect(await s.task("it")).toMatchObject({ state: "held", cause: "session_limit", next: null });
-    await appears(join(s.home, "argv"));
+    await s.dispatch("wait", "--all");
     expect(readFileSync(join(s.home, "argv"), "utf8")).toContain("--resume s-1");
   });
 
