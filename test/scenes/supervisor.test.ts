@@ -194,10 +194,11 @@ describe("order", () => {
   });
 });
 
-/** A CLI that speaks Claude Code's events: what stands in `says` is its output, before `then`. */
-function fakeClaude(s: Scene, says: string, then: string): void {
+/** A CLI that speaks Claude Code's events: what stands in `says` is its output, before `then`; resumed, it does that instead. */
+function fakeClaude(s: Scene, says: string, then: string, resumed = ":"): void {
   writeFileSync(join(s.home, "says"), says);
-  s.program("claude", `cat >/dev/null; cat "$HOME/says"; ${then}`);
+  const again = `case "$*" in *--resume*) ${resumed};; esac`;
+  s.program("claude", `cat >/dev/null; ${again}; cat "$HOME/says"; ${then}`);
 }
 const init = '{"type":"system","subtype":"init","session_id":"s-1","model":"m"}\n';
 const retry = (error: string, status: number | null) =>
@@ -259,7 +260,8 @@ describe("ways forward", () => {
         worked +
         limit +
         apiError("rate_limit", "You've hit your 5-hour limit · resets 5pm (UTC)"),
-      `case "$*" in *--resume*) echo "$*" >"$HOME/argv"; tick_all; exit 0;; esac; exit 1`,
+      "exit 1",
+      `echo "$*" >"$HOME/argv"; tick_all; exit 0`,
     );
     await s.dispatch("run", "--id", "it", "x");
     await appears(s.path("it", "runs/001/exit"));
