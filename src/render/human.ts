@@ -64,7 +64,7 @@ export interface Started {
   id: string;
   asked: Asked;
   route: Route;
-  advanced: { kind: "started" | "nothing" } | { kind: "waits"; reason: string };
+  advanced: { kind: "started" | "nothing" } | { kind: "waits"; reason: string; isBrief: boolean };
 }
 
 /** One line for all that was handed over; a person is shown the plan, an agent has just written it. */
@@ -75,7 +75,7 @@ export function dispatchedText(started: readonly Started[], isPerson: boolean): 
   const plan = isShown ? `. Plan: ${items.join(" ")}` : "";
   const parts = started.map(
     ({ id, route, advanced }) =>
-      `${id} using ${routeText(route)}${advanced.kind === "waits" ? ` (queued: ${advanced.reason})` : ""}`,
+      `${id} using ${routeText(route)}${advanced.kind === "waits" && !advanced.isBrief ? ` (queued: ${advanced.reason})` : ""}`,
   );
   return `dispatched ${parts.join(", ")}${plan}`;
 }

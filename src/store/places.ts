@@ -26,6 +26,8 @@ export function addPlace(token: string, worker: Worker): void {
 export function readPlaces(isThere: (worker: Worker) => boolean): Place[] {
   const { places } = homePaths();
   return readNames(places).flatMap((name) => {
+    // Somebody is just writing it: what he then could not put into its place would not start.
+    if (name.startsWith(".")) return [];
     const path = `${places}/${name}`;
     const file = readText(path);
     const worker = file === null ? null : parsed(placeSchema, file.text);

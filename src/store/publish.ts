@@ -11,6 +11,7 @@ import {
   linkSync,
   openSync,
   renameSync,
+  rmSync,
   unlinkSync,
   writeSync,
 } from "node:fs";
@@ -44,7 +45,7 @@ export function replace(path: string, content: string | Uint8Array): void {
     renameSync(temporary, path);
     step("after a file is published");
   } catch (error) {
-    unlinkSync(temporary);
+    rmSync(temporary, { force: true });
     throw error;
   }
 }
@@ -61,7 +62,7 @@ export function create(path: string, content: string | Uint8Array): boolean {
     if (isErrno(error, "EEXIST")) return false;
     throw error;
   } finally {
-    unlinkSync(temporary);
+    rmSync(temporary, { force: true });
   }
 }
 

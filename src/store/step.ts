@@ -4,6 +4,8 @@
  * not set when it is built, nothing of them is left.
  */
 
+import { appendFileSync } from "node:fs";
+
 export const steps = [
   "before a file is published",
   "after a file is published",
@@ -27,9 +29,15 @@ export type Step = (typeof steps)[number];
 
 let passed = 0;
 
-/** `DISPATCH_STEP` is the name of a step and how often it may be passed: `before a run is placed:2`. */
+/**
+ * `DISPATCH_STEP` is the name of a step and how often it may be passed: `before a run is placed:2`.
+ * Who was ended at which is added to the file that `DISPATCH_STEP_LOG` names.
+ */
 export function step(name: Step): void {
   if (process.env["CHAOS"] !== "yes") return;
   const [wanted, times] = (process.env["DISPATCH_STEP"] ?? "").split(":");
-  if (wanted === name && passed++ === Number(times)) process.kill(process.pid, "SIGKILL");
+  if (wanted !== name || passed++ !== Number(times)) return;
+  const log = process.env["DISPATCH_STEP_LOG"];
+  if (log) appendFileSync(log, `${name}\t${process.argv.slice(2, 4).join(" ")}\n`);
+  process.kill(process.pid, "SIGKILL");
 }

@@ -30,7 +30,11 @@ export function whyNotNow(
   const nowMs = Date.now();
   const pause = isAskedFor ? null : readPause(backend, nowMs);
   if (pause !== null)
-    return { reason: pause.reason, againMs: Math.min(pause.untilMs - nowMs, 60_000) };
+    return {
+      reason: pause.reason,
+      againMs: Math.min(pause.untilMs - nowMs, 60_000),
+      isBrief: false,
+    };
   const wanted = { project: project.root, backend, needsBytes: readNeed };
   return whyWait(wanted, readPlaces(isThere), limits, machineMemory(), nowMs);
 }

@@ -1,7 +1,7 @@
 /** A task's next run, as soon as it is due and there is a place: by whoever looks first, a command or the supervisor. */
 
 import { formatDuration } from "../core/duration.ts";
-import type { Limits } from "../core/admission.ts";
+import type { Limits, Wait } from "../core/admission.ts";
 import type { Config } from "../core/config.ts";
 import { DispatchError, failed } from "../core/error.ts";
 import { type Due, isDueNow } from "../core/policy.ts";
@@ -20,8 +20,7 @@ import { stopRuns } from "./stop.ts";
 
 export type Advanced =
   | { kind: "started"; number: number; inSession: boolean }
-  /** `againMs`: when to look again, milliseconds from now. */
-  | { kind: "waits"; reason: string; againMs: number }
+  | ({ kind: "waits" } & Wait)
   /** It needs no run, or somebody else has started it. */
   | { kind: "nothing" };
 
@@ -41,12 +40,14 @@ export async function advance(
   if (due === null || !isOurs(facts)) {
     const state = derive(facts);
     const isBehind = state.kind === "queued" || state.kind === "held";
-    return isBehind ? { kind: "waits", reason: state.reason, againMs: 0 } : { kind: "nothing" };
+    return isBehind
+      ? { kind: "waits", reason: state.reason, againMs: 0, isBrief: false }
+      : { kind: "nothing" };
   }
   const nowMs = Date.now();
   if (!isDueNow(due, nowMs, { endedMs: facts.run?.endedMs ?? null })) {
     const reason = `${due.why}, in ${formatDuration(due.atMs - nowMs)}`;
-    return { kind: "waits", reason, againMs: due.atMs - nowMs };
+    return { kind: "waits", reason, againMs: due.atMs - nowMs, isBrief: false };
   }
 
   const said = nameOf(facts, due);

@@ -137,7 +137,7 @@ export async function launch<T>(
       if (why !== null) return { why };
       if (!placeRun(task, number, staged)) throw runTaken(task);
       isTaken = true;
-      addPlace(token, { log: run.log, project: project.root, backend: route.backend });
+      countIn(project, task, token, { log: run.log, backend: route.backend });
       return null;
     });
     if (refusal !== null) {
@@ -163,6 +163,20 @@ export async function launch<T>(
     if (logFd !== null) closeSync(logFd);
     rmSync(staged, { recursive: true, force: true });
     if (!isTaken) rmSync(tmp, { recursive: true, force: true });
+  }
+}
+
+/** A worker that cannot be counted runs all the same. */
+function countIn(
+  project: ProjectPaths,
+  task: TaskPaths,
+  token: string,
+  worker: { log: string; backend: string },
+): void {
+  try {
+    addPlace(token, { ...worker, project: project.root });
+  } catch (error) {
+    note(project, task.id, `its worker is not counted: ${String(error)}`);
   }
 }
 

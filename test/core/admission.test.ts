@@ -98,37 +98,37 @@ describe("a worker may start", () => {
 
 describe("a worker has to wait", () => {
   const memory = (count: number, free: string, takes: string) =>
-    `${count} run already, and memory is short: ${free} GB to be had, claude takes ${takes} GB, 2.0 GB are left free`;
+    `${count} running, and memory is short: ${free} GB to be had, claude takes ${takes} GB, 2.0 GB are left free`;
   test.each<[what: string, asking: Asking, reason: string, againMs?: number]>([
     [
       "its project is full",
       { places: places(2), limits: { perProject: 2 } },
-      "2 of this project run already (limits.per_project is 2)",
+      "2 of this project running (limits.per_project is 2)",
     ],
     [
       "its backend is full, wherever",
       { places: [...places(1), ...places(1, elsewhere)], limits: { perBackend: { claude: 2 } } },
-      "2 of claude run already (limits.per_backend.claude is 2)",
+      "2 of claude running (limits.per_backend.claude is 2)",
     ],
     [
       "all is full, wherever and on whatever",
       { places: [place(), place(elsewhere), place(codex)], limits: { parallel: 3 } },
-      "3 run already (limits.parallel is 3)",
+      "3 running (limits.parallel is 3)",
     ],
     [
       "a limit was lowered",
       { places: places(5), limits: { parallel: 3 } },
-      "5 run already (limits.parallel is 3)",
+      "5 running (limits.parallel is 3)",
     ],
     [
       "one at a time",
       { places: places(1), limits: { parallel: 1 } },
-      "1 run already (limits.parallel is 1)",
+      "1 running (limits.parallel is 1)",
     ],
     [
       "of several limits the narrowest is told",
       { places: places(9), limits: { perProject: 1, perBackend: { claude: 1 }, parallel: 1 } },
-      "9 of this project run already (limits.per_project is 1)",
+      "9 of this project running (limits.per_project is 1)",
     ],
     [
       "the last one has just started",
@@ -142,7 +142,7 @@ describe("a worker has to wait", () => {
       "the last one has just started (limits.stagger is 1m 30s)",
       90 * second,
     ],
-    ["eight run", { places: places(8) }, "8 run already (limits.parallel is auto: at most 8)"],
+    ["eight run", { places: places(8) }, "8 running (limits.parallel is auto: at most 8)"],
     [
       "memory is short, and nobody knows what it takes",
       { places: places(1), machine: machine(3.9) },
@@ -177,7 +177,9 @@ describe("a worker has to wait", () => {
       "memory is under pressure (21 % of the time)",
     ],
   ])("%s", (_, asking, reason, againMs = 2_000) => {
-    expect(ask(asking)).toEqual({ reason, againMs });
+    // A wait of seconds between two starts is told nobody who does not ask.
+    const isBrief = againMs === 1_500;
+    expect(ask(asking)).toEqual({ reason, againMs, isBrief });
   });
 });
 
@@ -194,7 +196,7 @@ describe("a clock that was set back", () => {
   });
   test("changes nothing of the other limits", () => {
     expect(ask({ places: places(1, toCome), limits: { parallel: 1 } })?.reason).toBe(
-      "1 run already (limits.parallel is 1)",
+      "1 running (limits.parallel is 1)",
     );
   });
 });

@@ -293,11 +293,11 @@ describe("the status, whole", () => {
   });
 
   test("why a task waits that could start, as its caller knows", () => {
-    const waits = new Map([["later", "3 run already (limits.parallel is 3)"]]);
+    const waits = new Map([["later", "3 running (limits.parallel is 3)"]]);
     expect(statusText([queued, reviewing], waits, () => [], false, nowMs)).toStartWith(
       lines(
         "● later (opus) — 0/2 items complete, queued",
-        "  3 run already (limits.parallel is 3)",
+        "  3 running (limits.parallel is 3)",
         "● security-review",
       ),
     );
@@ -841,10 +841,10 @@ describe("--json", () => {
 
   test("a task that waits, and why", () => {
     expect(
-      taskToJson(facts({ asked: asked({ after: ["sand"] }) }), null, "2 run already"),
+      taskToJson(facts({ asked: asked({ after: ["sand"] }) }), null, "2 running"),
     ).toMatchObject({
       state: "queued",
-      reason: "2 run already",
+      reason: "2 running",
       after: ["sand"],
       until: null,
     });

@@ -24,15 +24,15 @@ describe("the queue", () => {
     await s.dispatch("run", "--model", "waits", "--id", "a", "x");
     const second = await s.dispatch("run", "--model", "finishes", "--id", "b", "x");
     expect(second.out).toBe(
-      "dispatched b using finishes (queued: 1 run already (limits.parallel is 1))\n",
+      "dispatched b using finishes (queued: 1 running (limits.parallel is 1))\n",
     );
     await s.dispatch("run", "--model", "finishes", "--id", "c", "x");
     const { out } = await s.dispatch("status");
-    expect(out).toContain("● b (finishes) — 0/1 items complete, queued\n  1 run already");
+    expect(out).toContain("● b (finishes) — 0/1 items complete, queued\n  1 running");
     expect(await s.task("c")).toMatchObject({
       state: "queued",
       run: null,
-      reason: "1 run already (limits.parallel is 1)",
+      reason: "1 running (limits.parallel is 1)",
       next: null,
     });
     await s.open("go");
@@ -41,9 +41,9 @@ describe("the queue", () => {
   });
 
   test.each([
-    ["per_project: 1", "1 of this project run already (limits.per_project is 1)"],
-    ["per_backend: { waits: 1 }", "1 of waits run already (limits.per_backend.waits is 1)"],
-    ["parallel: 1", "1 run already (limits.parallel is 1)"],
+    ["per_project: 1", "1 of this project running (limits.per_project is 1)"],
+    ["per_backend: { waits: 1 }", "1 of waits running (limits.per_backend.waits is 1)"],
+    ["parallel: 1", "1 running (limits.parallel is 1)"],
     ["stagger: 1h", "the last one has just started (limits.stagger is 1h)"],
   ])("with %s the next one waits", async (limit, reason) => {
     const s = sceneWith(limit.startsWith("stagger") ? limit : `${limit}, stagger: 0s`);
@@ -58,7 +58,7 @@ describe("the queue", () => {
     const cwd = join(s.home, "other");
     await Bun.$`mkdir -p ${cwd}`;
     const other = await s.dispatchWith({ cwd }, "run", "--model", "finishes", "--id", "b", "x");
-    expect(other.out).toContain("(queued: 1 run already");
+    expect(other.out).toContain("(queued: 1 running");
     const flagged = ["run", "--model", "finishes", "--parallel", "none", "--id", "c", "x"];
     expect((await s.dispatchWith({ cwd }, ...flagged)).out).toBe("dispatched c using finishes\n");
     await s.open("go");
