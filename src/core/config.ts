@@ -15,7 +15,7 @@
  */
 
 import * as v from "valibot";
-import { type Document, isMap, isScalar, isSeq, LineCounter, parseDocument, visit } from "yaml";
+import { type Document, isMap, isScalar, LineCounter, parseDocument, visit } from "yaml";
 import type { Limits } from "./admission.ts";
 import { parseDuration } from "./duration.ts";
 import { isModelName } from "./model-name.ts";
@@ -97,10 +97,11 @@ const text = v.pipe(
   v.check((value) => value.trim() !== "", "expected text"),
   v.trim(),
 );
+const expectedName = "expected a name without spaces or quotes";
 const name = v.pipe(
   v.union([v.string(), v.number()], "expected a name"),
   v.transform(String),
-  v.check(isModelName, "expected a name without spaces or quotes"),
+  v.check(isModelName, expectedName),
 );
 /** A mapping whose values may be left out, as in `claude:` with nothing behind it. */
 const mapping = <T extends v.ObjectEntries>(entries: T) =>
@@ -108,7 +109,7 @@ const mapping = <T extends v.ObjectEntries>(entries: T) =>
 const record = <T extends v.GenericSchema>(value: T) =>
   v.nullish(
     v.record(
-      v.pipe(v.string(), v.check(isModelName, "expected a name without spaces or quotes")),
+      v.pipe(v.string(), v.check(isModelName, expectedName)),
       value,
       "expected a mapping (name: …)",
     ),
@@ -206,7 +207,6 @@ export function readConfig(
   if (problems.length > 0) return { config: null, problems };
 
   const at = (path: readonly PropertyKey[]) => offsetOf(document, path, "value");
-  for (const path of lists(document)) report("error", at(path), "expected a mapping, found a list");
   let value: unknown;
   try {
     value = document.toJS({ maxAliasCount: 100 }) ?? {};
@@ -218,7 +218,10 @@ export function readConfig(
       error instanceof Error ? lowerFirst(error.message) : "cannot be read",
     );
   }
-  if (problems.length > 0) return { config: null, problems };
+  for (const path of lists(value)) report("error", at(path), "expected a mapping, found a list");
+  for (const path of droppedNames(value))
+    report("error", offsetOf(document, path, "key"), `${expectedName}, found "${path.at(-1)}"`);
+  if (problems.length > 0) return { config: null, problems: inOrder(problems) };
 
   const parsed = v.safeParse(schema, value);
   for (const issue of parsed.issues ?? []) {
@@ -226,7 +229,7 @@ export function readConfig(
     const missing = issue.received === "undefined" ? `${path.join(".")}: ` : "";
     report("error", at(path), `${missing}${plainMessage(issue.message)}${seen(issue)}`);
   }
-  for (const { path, key, known } of unknownKeys(document)) {
+  for (const { path, key, known } of unknownKeys(value)) {
     const suggestion = nearest(key, known);
     const hint =
       suggestion === null ? `expected ${known.join(", ")}` : `did you mean ${suggestion}?`;
@@ -402,15 +405,22 @@ function loopFrom(alias: string, { aliases, models }: Config): string[] | null {
 }
 
 /** Places that hold a list where a mapping belongs; a mapping's reader would take it for an empty one. */
-function* lists(document: Document): Generator<string[]> {
+function* lists(value: unknown): Generator<string[]> {
   const places = knownKeys.flatMap(([pattern]) =>
     pattern.at(-1) === "*" ? [pattern.slice(0, -1), pattern] : [pattern],
   );
   places.push(["limits", "per_backend"]);
   for (const pattern of places) {
-    for (const path of expand(document, pattern)) {
-      if (isSeq(path.length === 0 ? document.contents : document.getIn(path, true))) yield path;
-    }
+    for (const path of expand(value, pattern)) if (Array.isArray(valueAt(value, path))) yield path;
+  }
+}
+
+/** Names that the schema's records leave out without a word. */
+function* droppedNames(value: unknown): Generator<string[]> {
+  const named = knownKeys.map(([pattern]) => pattern).filter((pattern) => pattern.at(-1) === "*");
+  for (const pattern of [...named, ["limits", "per_backend", "*"]]) {
+    for (const path of expand(value, pattern))
+      if (["__proto__", "constructor", "prototype"].includes(path.at(-1)!)) yield path;
   }
 }
 
@@ -425,32 +435,37 @@ function firstAlias(document: Document): number {
   return offset;
 }
 
-function* unknownKeys(
-  document: Document,
-): Generator<{ path: string[]; key: string; known: string[] }> {
+function* unknownKeys(value: unknown): Generator<{ path: string[]; key: string; known: string[] }> {
   for (const [pattern, entries] of knownKeys) {
     const known = Object.keys(entries);
-    for (const path of expand(document, pattern)) {
-      for (const key of keysAt(document, path))
-        if (!known.includes(key)) yield { path, key, known };
+    for (const path of expand(value, pattern)) {
+      for (const key of keysAt(value, path)) if (!known.includes(key)) yield { path, key, known };
     }
   }
 }
 
-function expand(document: Document, pattern: readonly string[]): string[][] {
+function expand(value: unknown, pattern: readonly string[]): string[][] {
   let paths: string[][] = [[]];
   for (const step of pattern) {
     paths = paths.flatMap((path) =>
-      (step === "*" ? keysAt(document, path) : [step]).map((key) => [...path, key]),
+      (step === "*" ? keysAt(value, path) : [step]).map((key) => [...path, key]),
     );
   }
   return paths;
 }
 
-function keysAt(document: Document, path: readonly string[]): string[] {
-  const node = path.length === 0 ? document.contents : document.getIn(path, true);
-  if (!isMap(node)) return [];
-  return node.items.map((pair) => (isScalar(pair.key) ? String(pair.key.value) : ""));
+const isMapping = (value: unknown): value is Record<string, unknown> =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+
+const valueAt = (value: unknown, path: readonly string[]) =>
+  path.reduce<unknown>(
+    (inner, key) => (isMapping(inner) && Object.hasOwn(inner, key) ? inner[key] : undefined),
+    value,
+  );
+
+function keysAt(value: unknown, path: readonly string[]): string[] {
+  const mapping = valueAt(value, path);
+  return isMapping(mapping) ? Object.keys(mapping) : [];
 }
 
 /** Where a path's key or value (or, for an absent one, the nearest thing above it) stands in the source. */

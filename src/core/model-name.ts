@@ -22,9 +22,12 @@ export function isOpenAiModel(model: string): boolean {
   return openAiFamily.test(model) && claudeFamilyOf(model) === null;
 }
 
-/** A name that may stand in a config and on a command line: no spaces, no quotes, no leading dash. */
+/**
+ * A name that may stand in a config and on a command line: no spaces, no quotes, no leading dash,
+ * and nothing that every object has already (`toString`), since names are looked up in objects.
+ */
 export function isModelName(text: string): boolean {
-  return text.length <= 100 && /^[A-Za-z0-9][\w.:/@[\]-]*$/.test(text);
+  return text.length <= 100 && /^[A-Za-z0-9][\w.:/@[\]-]*$/.test(text) && !(text in {});
 }
 
 /** Who made a model, for grouping: by its name only. */

@@ -307,6 +307,25 @@ describe("a wrong value is an error, where it stands", () => {
       "models:\n  my model: { backend: claude }\n",
       ['2:3 error expected a name without spaces or quotes, found "my model"'],
     ],
+    // Every object has them without being told.
+    [
+      "names that are found wherever names are looked up",
+      "models:\n  constructor: { backend: claude }\n  opus: { backend: claude }\nbackends:\n  prototype:\n",
+      [
+        '2:3 error expected a name without spaces or quotes, found "constructor"',
+        '5:3 error expected a name without spaces or quotes, found "prototype"',
+      ],
+    ],
+    [
+      "a limit for such a name",
+      "limits:\n  per_backend: { constructor: 1 }\n",
+      ['2:18 error expected a name without spaces or quotes, found "constructor"'],
+    ],
+    [
+      "an agent with such a name",
+      "agents:\n  toString: { command: x }\n",
+      ['2:3 error expected a name without spaces or quotes, found "toString"'],
+    ],
     [
       "a duration",
       "answer_timeout: 3 minutes\n",
@@ -465,6 +484,7 @@ describe("a wrong value is an error, where it stands", () => {
     ["of whom to tell", "notify: [me]\n", "1:1"],
     ["for a model", "models:\n  opus: [claude]\n", "2:3"],
     ["for an alias", "aliases:\n  r: [opus]\n", "2:3"],
+    ["that is written elsewhere", "x: &list []\nmodels: *list\n", "2:1"],
   ])("a list %s", (_, source, at) => {
     const { config: usable, problems: found } = read(source);
     expect(usable).toBeNull();

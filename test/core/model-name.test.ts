@@ -75,6 +75,9 @@ describe("a name can stand in a config and on a command line", () => {
     ["a;b", false],
     ["../x", false],
     ["naïve", false],
+    // Names are looked up in objects, which have these already.
+    ["constructor", false],
+    ["toString", false],
   ])("%p: %p", (name, expected) => {
     expect(isModelName(name)).toBe(expected);
   });
