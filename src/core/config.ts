@@ -194,8 +194,12 @@ export function readConfig(
   source: string,
   knownBackends: readonly string[],
 ): { config: Config | null; problems: ConfigProblem[] } {
+  // What its reader has to say besides goes past our own streams: "error" silences that.
+  const document = parseDocument(source, { prettyErrors: false, logLevel: "error" });
+  // Filled here: the reader passes over line ends within what it did not expect.
   const lineCounter = new LineCounter();
-  const document = parseDocument(source, { lineCounter, prettyErrors: false });
+  lineCounter.addNewLine(0);
+  for (const { index } of source.matchAll(/\n/g)) lineCounter.addNewLine(index + 1);
   const problems: ConfigProblem[] = [];
   const report = (severity: ConfigProblem["severity"], offset: number, message: string) => {
     const { line, col } = lineCounter.linePos(offset);
@@ -204,7 +208,7 @@ export function readConfig(
 
   for (const error of document.errors)
     report("error", error.pos[0], yamlMessage(error.code, error.message));
-  if (problems.length > 0) return { config: null, problems };
+  if (problems.length > 0) return { config: null, problems: inOrder(problems) };
 
   const at = (path: readonly PropertyKey[]) => offsetOf(document, path, "value");
   let value: unknown;

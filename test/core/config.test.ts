@@ -1,4 +1,4 @@
-import { describe, expect, test } from "bun:test";
+import { describe, expect, spyOn, test } from "bun:test";
 import { type Config, readConfig } from "../../src/core/config.ts";
 import { config } from "./builders.ts";
 
@@ -470,6 +470,34 @@ describe("a wrong value is an error, where it stands", () => {
   ])("%s", (_, source, expected) => {
     expect(problems(source)).toEqual(expected);
     expect(read(source).config).toBeNull();
+  });
+
+  const places = (source: string) => problems(source).map((problem) => problem.split(" ")[0]!);
+
+  test("what was not expected, over several lines, is told where it stands", () => {
+    const source = " default: opus\nanswer_timeout: 3m\n  depth: 0\nagents: {}\n";
+    expect(places(source)).toEqual([
+      "2:1",
+      "2:15",
+      "2:17",
+      "3:8",
+      "3:10",
+      "4:1",
+      "4:7",
+      "4:9",
+      "4:10",
+    ]);
+  });
+
+  test("what keeps it from being read at all is told by its place too", () => {
+    expect(places("backend: claude\n[")).toEqual(["2:1", "2:2"]);
+  });
+
+  test("nothing is said besides", () => {
+    const said = spyOn(process, "emitWarning").mockImplementation(() => {});
+    expect(places("? [default, backends]\n: opus\n")).toEqual(["1:1"]);
+    expect(said).not.toHaveBeenCalled();
+    said.mockRestore();
   });
 
   // A list where a mapping is expected would else be read as an empty one. The place is the key's.
