@@ -2,7 +2,7 @@
 
 import { existsSync, mkdirSync, realpathSync } from "node:fs";
 import { dirname } from "node:path";
-import { type Document, isMap, isPair, parseDocument, type YAMLMap } from "yaml";
+import { type Document, isAlias, isMap, isPair, isScalar, parseDocument, type YAMLMap } from "yaml";
 import { type Config, type ConfigProblem, readConfig } from "../core/config.ts";
 import { DispatchError } from "../core/error.ts";
 import { providerOf } from "../core/model-name.ts";
@@ -78,7 +78,9 @@ export function addModel(document: Document, model: string, backend: string): vo
   const kin = models.items.findLastIndex(
     (item) => isPair(item) && providerOf(String(item.key)) === providerOf(model),
   );
-  if (models.has(model)) models.set(model, value);
+  // Of one that is there all else stays, comments too.
+  if (isMap(models.get(model, true))) models.setIn([model, "backend"], backend);
+  else if (models.has(model)) models.set(model, value);
   else if (kin === -1) models.items.push(pair);
   else models.items.splice(kin + 1, 0, pair);
 }
@@ -87,10 +89,16 @@ export function addModel(document: Document, model: string, backend: string): vo
 export function mapAt(document: Document, key: string): YAMLMap {
   if (!isMap(document.contents))
     document.contents = document.createNode({}) as Document["contents"];
-  const present = document.get(key, true);
+  const written = document.get(key, true);
+  const present = isAlias(written) ? written.resolve(document) : written;
   if (isMap(present)) return present;
   const made = document.createNode({});
   made.flow = false;
+  // `models:` with nothing but comments below it.
+  if (isScalar(present) && present.comment) {
+    made.commentBefore = present.comment;
+    made.spaceBefore = present.spaceBefore ?? false;
+  }
   document.set(key, made);
   return made;
 }

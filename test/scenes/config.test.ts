@@ -58,6 +58,29 @@ test("models and aliases come and go, each beside its kin, comments and order ke
   });
 });
 
+test.each([
+  [
+    "a table with nothing in it but comments",
+    "models: # mine\n  # none yet\n",
+    "models:\n  # mine\n  # none yet\n  opus: { backend: claude }\n",
+  ],
+  [
+    "a model that is there, with its own",
+    "models:\n  opus:\n    # for now\n    backend: cursor # slow\n",
+    "models:\n  opus:\n    # for now\n    backend: claude # slow\n",
+  ],
+  [
+    "a table that stands elsewhere",
+    "mine: &mine\n  haiku: { backend: claude }\nmodels: *mine\n",
+    "mine: &mine\n  haiku: { backend: claude }\n  opus: { backend: claude }\nmodels: *mine\n",
+  ],
+])("a model is added to %s, and nothing is lost", async (_, before, after) => {
+  const s = withMine();
+  writeFileSync(s.path, before);
+  await s.dispatch("config", "add-model", "opus", "--backend", "claude");
+  expect(s.read()).toBe(after);
+});
+
 test("show, path and models", async () => {
   const s = withMine();
   expect((await s.dispatch("config", "show")).out).toBe(mine);
