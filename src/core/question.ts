@@ -33,14 +33,13 @@ export interface Question extends QuestionText {
 }
 
 export function formatQuestion(question: QuestionText): string {
-  // A choice is one line of the file: with a newline in it, it would not be read back as one.
+  // A choice is one line of the file: with a newline in it, or with nothing, it would not be read back as one.
+  const options = question.options.map(collapsed).filter((option) => option !== "");
+  const fallback = collapsed(question.default ?? "");
   let body = question.text.trim();
-  if (question.options.length > 0) {
-    body += `\n\nOptions:\n${question.options.map((option) => `- ${collapsed(option)}`).join("\n")}`;
-  }
-  if (question.default !== null) {
-    body += `${question.options.length > 0 ? "\n" : "\n\n"}Default: ${collapsed(question.default)}`;
-  }
+  if (options.length > 0)
+    body += `\n\nOptions:\n${options.map((option) => `- ${option}`).join("\n")}`;
+  if (fallback !== "") body += `${options.length > 0 ? "\n" : "\n\n"}Default: ${fallback}`;
   return `${body}\n`;
 }
 

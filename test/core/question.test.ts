@@ -90,6 +90,11 @@ describe("a question is plain text, with its choices at its end", () => {
   });
 });
 
+test("a blank choice is none, and keeps no other from being read", () => {
+  const body = formatQuestion({ text: "Which?", options: ["red", " "], default: "" });
+  expect(parseQuestion(body)).toEqual({ text: "Which?", options: ["red"], default: null });
+});
+
 test.each<[what: string, own: Parameters<typeof question>[0], open: boolean, undelivered: boolean]>(
   [
     ["asked", {}, true, false],
