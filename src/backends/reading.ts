@@ -60,8 +60,17 @@ export function toolText(name: string, input: Json): string {
     .map((key) => input[key])
     .find((value) => typeof value === "string" && value !== "");
   const argument =
-    typeof main === "string" ? main : Object.keys(input).length > 0 ? JSON.stringify(input) : "";
+    typeof main === "string" ? main : Object.keys(input).length > 0 ? jsonText(input) : "";
   return oneLine(`${name} ${argument}`);
+}
+
+/** What is nested deeply enough can be parsed, but not written again. */
+function jsonText(value: Json): string {
+  try {
+    return JSON.stringify(value);
+  } catch {
+    return "{…}";
+  }
 }
 
 /**

@@ -1280,6 +1280,14 @@ describe("a line that is no event never throws, and never gives an event without
       ]),
     ),
   ];
+
+  test("a tool's argument that can be parsed, but not written again", () => {
+    const deep = "[".repeat(60_000) + "]".repeat(60_000);
+    const call = `{"type":"tool_use","name":"Think","input":{"a":${deep}}}`;
+    const line = `{"type":"assistant","message":{"content":[${call}]}}`;
+    expect(eventsOf("claude", [line])).toEqual([{ kind: "tool", text: "Think {…}" }]);
+  });
+
   const textOf = (event: StreamEvent) =>
     event.kind === "session" ? event.id : event.kind === "usage" ? "" : event.text;
 
