@@ -20,17 +20,15 @@ export const asObject = (value: unknown): Json =>
 export const asArray = (value: unknown): Json[] =>
   Array.isArray(value) ? value.map(asObject) : [];
 export const asText = (value: unknown): string => (typeof value === "string" ? value : "");
+/** One that can be reckoned with: JSON may say `1e999`. */
 export const asNumber = (value: unknown): number | null =>
-  typeof value === "number" ? value : null;
+  typeof value === "number" && Math.abs(value) <= Number.MAX_SAFE_INTEGER ? value : null;
 
 /** Null when the backend gave no number at all: unknown is never 0. */
 export function tokens(input: unknown, cached: unknown, output: unknown): Tokens | null {
-  if (typeof input !== "number" && typeof output !== "number") return null;
-  return {
-    input: asNumber(input) ?? 0,
-    cached: asNumber(cached) ?? 0,
-    output: asNumber(output) ?? 0,
-  };
+  const [read, written] = [asNumber(input), asNumber(output)];
+  if (read === null && written === null) return null;
+  return { input: read ?? 0, cached: asNumber(cached) ?? 0, output: written ?? 0 };
 }
 
 /** A line that is no event: what a CLI prints on stderr, or a plain program on stdout. */

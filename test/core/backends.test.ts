@@ -1281,6 +1281,15 @@ describe("a line that is no event never throws, and never gives an event without
     ),
   ];
 
+  test("numbers beyond all bounds are none", () => {
+    const usage = `{"input_tokens":1e999,"output_tokens":7}`;
+    const line = `{"type":"result","is_error":false,"usage":${usage},"total_cost_usd":1e999}`;
+    expect(summarise(eventsOf("claude", [line]))).toMatchObject({
+      tokens: { input: 0, cached: 0, output: 7 },
+      costUsd: null,
+    });
+  });
+
   test("a tool's argument that can be parsed, but not written again", () => {
     const deep = "[".repeat(60_000) + "]".repeat(60_000);
     const call = `{"type":"tool_use","name":"Think","input":{"a":${deep}}}`;
