@@ -67,7 +67,7 @@ export const codex: Backend = {
 };
 
 function stderrLine(line: string): StreamEvent[] {
-  const error = /^(?:.*\s)?(?:ERROR|Error|error):?\s+(.*)$/.exec(line)?.[1];
+  const error = /^(?:.*\s)?(?:ERROR|Error|error):?\s+(.*)$/s.exec(line)?.[1];
   // A module's own diary: what is the matter with the run stands in an event.
   if (error !== undefined && /^[a-z_]+(?:::\w+)+:? /.test(error))
     return [{ kind: "retry", text: error, cause: null }];

@@ -73,7 +73,8 @@ function jsonText(value: Json): string {
 
 /**
  * What an error's text tells of its cause. Matched on errors that a CLI reports
- * as such, never on what a command printed. First match counts.
+ * as such, never on what a command printed. First match counts. No
+ * repeat is without bounds, so that no text makes it slow.
  */
 const causes: [RegExp, Cause][] = [
   [
@@ -89,7 +90,7 @@ const causes: [RegExp, Cause][] = [
   [/no api key/i, "auth"],
   [/at capacity/i, "overloaded"],
   [
-    /\b404\b|selected model|model .*(?:not found|not exist|not supported)|cannot use this model|ModelNotFound|model_not_found/i,
+    /\b404\b|selected model|model .{0,120}(?:not found|not exist|not supported)|cannot use this model|ModelNotFound|model_not_found/i,
     "model_unavailable",
   ],
   [

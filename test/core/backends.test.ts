@@ -1281,6 +1281,16 @@ describe("a line that is no event never throws, and never gives an event without
     ),
   ];
 
+  test.each([
+    ["codex", "errors, and ends of lines within it", `${"error ".repeat(20_000)}\rx\rx`],
+    ["cursor", "models", "Error: model ".repeat(10_000)],
+    ["opencode", "models", "error: model ".repeat(10_000)],
+  ])("%s: a line of %s is read in no time", (backend, _, line) => {
+    const before = performance.now();
+    eventsOf(backend, [line]);
+    expect(performance.now() - before).toBeLessThan(300);
+  });
+
   test("numbers beyond all bounds are none", () => {
     const usage = `{"input_tokens":1e999,"output_tokens":7}`;
     const line = `{"type":"result","is_error":false,"usage":${usage},"total_cost_usd":1e999}`;
