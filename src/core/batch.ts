@@ -133,7 +133,9 @@ function readTask(
     const name = (key[1] ?? key[2]!).toLowerCase();
     // Behind a blank line what is not even like a key is prose: "Note: …".
     if (isApart && !keys.includes(name) && didYouMean(name, keys) === "") break;
-    const message = setKey(task, name, key[3]!.trim());
+    // In quotes of any kind, as in YAML.
+    const value = key[3]!.trim().replace(/^(["'`])(.*)\1$/s, "$2");
+    const message = setKey(task, name, value);
     if (message !== null) problems.push({ line: at + 1, message });
   }
   const forgotten = at < until ? keyWithoutColon.exec(lines[at]!)?.[1] : undefined;
@@ -174,8 +176,6 @@ function setKey(task: BatchTask, key: string, value: string): string | null {
       didYouMean(key, keys) || `; keys are ${keys.join(", ")}, prose goes behind a blank line`;
     return `unknown key ${key}${hint}`;
   }
-  const bare = value.replace(/^(["'`])(.*)\1$/, "$2");
-  if (bare !== value) return setKey(task, key, bare);
   if (value === "") return `${key}: has no value`;
   switch (key) {
     case "id":

@@ -479,6 +479,7 @@ test.each([
   ["a title of blanks around a U+2028", `#${" ".repeat(1_500)}x${" ".repeat(1_500)}\u2028y`],
   ["a title of hashes", `# x${" #".repeat(30_000)}y`],
   ["a key of blanks", `# x\nmodel:${" ".repeat(100_000)}\u2028x`],
+  ["a key of quotes", `# x\nid: ${'"'.repeat(300_000)}`],
   ["many tasks", "# a\n".repeat(30_000)],
   ["many ids", Array.from({ length: 20_000 }, (_, index) => `# a\nid: a${index}\n`).join("")],
   ["many items", `# a\n${"- [ ] a\n".repeat(50_000)}`],
