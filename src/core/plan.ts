@@ -155,11 +155,12 @@ export function formatPlan(title: string, items: readonly string[]): string {
 export function withDroppedItems(plan: Plan, asked: readonly string[]): Plan {
   const lost = asked.length - plan.items.length;
   if (lost <= 0) return plan;
-  const unmatched = plan.items.map((item) => item.text);
+  const unmatched = new Map<string, number>();
+  for (const { text } of plan.items) unmatched.set(text, (unmatched.get(text) ?? 0) + 1);
   const dropped = asked.filter((text) => {
-    const at = unmatched.indexOf(text);
-    if (at !== -1) unmatched.splice(at, 1);
-    return at === -1;
+    const count = unmatched.get(text) ?? 0;
+    if (count > 0) unmatched.set(text, count - 1);
+    return count === 0;
   });
   const items = dropped.slice(0, lost).map((text): Item => ({
     marker: " ",

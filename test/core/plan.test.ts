@@ -228,6 +228,14 @@ describe("items that a worker dropped come back as open", () => {
   });
 });
 
+test("many items that were all reworded are found missing in no time", () => {
+  const { plan: now } = parsePlan("- [ ] a\n".repeat(50_000));
+  const asked = Array.from({ length: 100_000 }, (_, at) => `step ${at}`);
+  const before = performance.now();
+  expect(withDroppedItems(now, asked).items.length).toBe(asked.length);
+  expect(performance.now() - before).toBeLessThan(300);
+});
+
 test.each<[items: string[], done: number, total: number]>([
   [[], 0, 0],
   [["x a", "x b"], 2, 2],
