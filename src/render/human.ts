@@ -44,7 +44,9 @@ export function paint(colour: Colour, text: string): string {
 export function modelName({ asked, run }: Facts): string {
   const { said, model } = run?.record ?? { said: asked?.model, model: asked?.model };
   // What an alias fell back to is not the alias any more.
-  return foreignLine((said === asked?.alias ? said : model) ?? "unknown model");
+  const name = (said === asked?.alias ? said : model) ?? "unknown model";
+  // Nobody's name is longer; but a worker can write what it likes into its files.
+  return cut(foreignLine(name), 100);
 }
 
 const title = (facts: Facts) => `${paint("bold", facts.id)} (${modelName(facts)})`;

@@ -632,6 +632,10 @@ describe("long texts are cut", () => {
     const task = facts({ asked: asked({ items: [long] }), plan: plan(`  ${long}`), run: live() });
     expect(status([task]).split("\n")[1]).toBe(`  ⋯ ${"x".repeat(119)}… (in progress)`);
   });
+  test("a model's name", () => {
+    const task = facts({ asked: asked({ model: long }) });
+    expect(status([task])).toStartWith(`● paint (${"x".repeat(99)}…) — `);
+  });
   test("a question, its options and its default", () => {
     const numbered = Array.from({ length: 200 }, (_, at) => `word${at}`).join(" ");
     // Its end is what is asked.
