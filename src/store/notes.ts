@@ -12,6 +12,9 @@ import { append, create } from "./publish.ts";
 import { readNames, readText } from "./read.ts";
 import { step } from "./step.ts";
 
+/** Of a plan or a note; a note is read whole, since a part of one would never stand in the plan. */
+const longestText = 4 * 1024 * 1024;
+
 const noteNumbers = (task: TaskPaths) =>
   readNames(task.notes).flatMap((name) => noteNumber(name) ?? []);
 
@@ -36,12 +39,12 @@ export function storeNote(task: TaskPaths, text: string): void {
  * @returns false when there is no plan to append to
  */
 export function restoreNotes(task: TaskPaths): boolean {
-  const plan = readText(task.plan, 4 * 1024 * 1024);
+  const plan = readText(task.plan, longestText);
   if (plan === null || plan.isCut) return false;
   const standing = quotedBlocks(plan.text);
   let isFirst = !plan.text.endsWith("\n");
   for (const number of noteNumbers(task)) {
-    const note = readText(notePath(task, number))?.text;
+    const note = readText(notePath(task, number), longestText)?.text;
     if (note === undefined || standing.has(words(note))) continue;
     append(task.plan, isFirst ? `\n${note}` : note);
     isFirst = false;

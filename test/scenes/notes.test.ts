@@ -32,6 +32,24 @@ test("notes from many at once are all kept", async () => {
   await s.dispatch("stop", "it", "--grace", "100ms");
 });
 
+test("a long note stands whole and once; a longer one is refused", async () => {
+  const s = scene();
+  await s.dispatch("run", "--model", "never_ends", "--id", "it", "x");
+  const lines = (count: number) => "a\n".repeat(count);
+  const long = await s.dispatchWith({ stdin: lines(100_000) }, "note", "it", "-");
+  expect(long).toMatchObject({ exit: 0, out: "noted in the plan of it\n" });
+  await s.dispatch("note", "it", "and another");
+  const plan = s.file("it", "plan.md")!;
+  expect(plan.split("> a\n")).toHaveLength(100_000);
+  await s.dispatch("status");
+  expect(s.file("it", "plan.md")).toBe(plan);
+  expect(await s.dispatchWith({ stdin: lines(110_000) }, "note", "it", "-")).toMatchObject({
+    exit: 2,
+    err: "error: the note is longer than 204800 bytes\nhint: put it into a file and name that\n",
+  });
+  await s.dispatch("stop", "it", "--grace", "100ms");
+});
+
 test.each([
   [["note", "it", ""], 2, "the note is empty"],
   [["note", "nope", "x"], 3, "no task nope"],
