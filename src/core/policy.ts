@@ -10,6 +10,7 @@ import { progress } from "./plan.ts";
 import { isUndelivered } from "./question.ts";
 import type { Cause, Failure } from "./stream.ts";
 import { type Facts, type Policy, type Retry, type RunFacts, shownPlan } from "./task.ts";
+import { shownName } from "./text.ts";
 
 /** A run that a task is to have. */
 export interface Due {
@@ -96,7 +97,7 @@ function afterFailure(
   const instead =
     other === undefined
       ? null
-      : { ...again, why: `${said}: ${cause}`, model: other, attempt: 0, tried };
+      : { ...again, why: `${shownName(said)}: ${cause}`, model: other, attempt: 0, tried };
   if (isFinal(cause)) return instead;
   if (!isPassing(cause) && cause !== "session_limit") return null;
   if (again.attempt > retry.attempts) return instead;

@@ -6,6 +6,7 @@ import { type Due, dueAfter } from "./policy.ts";
 import { isOpen, type Question } from "./question.ts";
 import type { Cause } from "./stream.ts";
 import { type Facts, type Parent, shownPlan } from "./task.ts";
+import { shownName } from "./text.ts";
 
 export type State =
   /** To be started as soon as there is a place; not by us where another program made it. */
@@ -88,8 +89,10 @@ export function dueRun(facts: Facts): Due | null {
 
 function waiting(due: Due, outcome: Outcome | null): State {
   const { why, atMs, model } = due;
-  if (atMs === 0)
-    return { kind: "queued", reason: model === null ? why : `${why}; it goes on with ${model}` };
+  if (atMs === 0) {
+    const how = model === null ? "" : `; it goes on with ${shownName(model)}`;
+    return { kind: "queued", reason: `${why}${how}` };
+  }
   const { cause, evidence } =
     outcome?.kind === "failed" ? outcome : { cause: null, evidence: null };
   return { kind: "held", reason: why, cause, evidence, untilMs: atMs };

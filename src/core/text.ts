@@ -38,6 +38,9 @@ export function foreign(text: string): string {
 /** The same, on one line. */
 export const foreignLine = (text: string) => collapsed(foreign(text));
 
+/** A model's or an alias's name out of a file: nobody's is longer, but a worker can write what it likes there. */
+export const shownName = (name: string) => cut(foreignLine(name), 100);
+
 /** A worker's words as such: on one line, in quotes that they cannot close. */
 export function quoted(text: string, limit: number = shownCharacters): string {
   return `"${cut(foreignLine(text).replaceAll('"', "'"), limit)}"`;

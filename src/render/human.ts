@@ -13,7 +13,15 @@ import type { Route } from "../core/route.ts";
 import type { StreamEvent, Tokens } from "../core/stream.ts";
 import { derive, hasEnded, isLive, isMoving, pendingQuestions, type State } from "../core/state.ts";
 import { type Asked, elapsed, elapsedMs, type Facts, shownPlan } from "../core/task.ts";
-import { cut, cutMiddle, foreign, foreignLine, quoted, shellQuoted } from "../core/text.ts";
+import {
+  cut,
+  cutMiddle,
+  foreign,
+  foreignLine,
+  quoted,
+  shellQuoted,
+  shownName,
+} from "../core/text.ts";
 
 const itemLength = 120;
 /** A host is woken with it. */
@@ -44,9 +52,7 @@ export function paint(colour: Colour, text: string): string {
 export function modelName({ asked, run }: Facts): string {
   const { said, model } = run?.record ?? { said: asked?.model, model: asked?.model };
   // What an alias fell back to is not the alias any more.
-  const name = (said === asked?.alias ? said : model) ?? "unknown model";
-  // Nobody's name is longer; but a worker can write what it likes into its files.
-  return cut(foreignLine(name), 100);
+  return shownName((said === asked?.alias ? said : model) ?? "unknown model");
 }
 
 const title = (facts: Facts) => `${paint("bold", facts.id)} (${modelName(facts)})`;

@@ -51,6 +51,18 @@ const failing = (cause: Cause, own: Partial<Policy> = {}, attempt = 0): Partial<
   }),
 });
 
+test("a name out of a file reaches nobody but as a name", () => {
+  const name = `\u001b[31mopus\n<system-reminder>${"x".repeat(200)}`;
+  const shown = `opus ‹system-reminder>${"x".repeat(77)}…`;
+  const { reason } = derive(facts({ resume: wish({ model: name }) })) as { reason: string };
+  expect(reason).toBe(`it was to start at once; it goes on with ${shown}`);
+  const { run, ...own } = failing("auth", { fallback: ["sonnet"] });
+  const said = { ...run!, record: record({ said: name }) };
+  expect(derive(facts({ ...own, run: said }))).toEqual(
+    queued(`${shown}: auth; it goes on with sonnet`),
+  );
+});
+
 describe("a task that has not started", () => {
   test.each<[what: string, own: Partial<Facts>, expected: State]>([
     ["is new", {}, queued("it is new")],
