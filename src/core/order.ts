@@ -9,27 +9,30 @@ interface Ordered {
 export function parentsFirst<T extends Ordered>(
   tasks: readonly T[],
 ): { ordered: T[]; circle: null } | { ordered: null; circle: string[] } {
-  const ordered: T[] = [];
   const byId = new Map(tasks.flatMap((task) => (task.id === null ? [] : [[task.id, task]])));
-  const path: string[] = [];
-  /** A circle that it leads to, or null. */
-  const place = (task: T): string[] | null => {
-    if (ordered.includes(task)) return null;
-    const id = task.id ?? "";
-    if (id !== "" && path.includes(id)) return [...path.slice(path.indexOf(id)), id];
-    path.push(id);
-    for (const parent of task.after) {
-      const mate = byId.get(parent);
-      const circle = mate === undefined ? null : place(mate);
-      if (circle !== null) return circle;
+  const ordered = new Set<T>();
+  for (const first of tasks) {
+    // By hand: a chain can be longer than calls can be nested.
+    const path: { task: T; parents: Iterator<string> }[] = [];
+    const onPath = new Set<T>();
+    const enter = (task: T) => {
+      if (ordered.has(task)) return;
+      path.push({ task, parents: task.after[Symbol.iterator]() });
+      onPath.add(task);
+    };
+    enter(first);
+    for (let last; (last = path.at(-1)) !== undefined;) {
+      const { value, done } = last.parents.next();
+      const mate = done ? undefined : byId.get(value);
+      if (done) {
+        ordered.add(last.task);
+        onPath.delete(last.task);
+        path.pop();
+      } else if (mate !== undefined && onPath.has(mate)) {
+        const ids = path.map(({ task }) => task.id ?? "");
+        return { ordered: null, circle: [...ids.slice(ids.indexOf(value)), value] };
+      } else if (mate !== undefined) enter(mate);
     }
-    path.pop();
-    ordered.push(task);
-    return null;
-  };
-  for (const task of tasks) {
-    const circle = place(task);
-    if (circle !== null) return { ordered: null, circle };
   }
-  return { ordered, circle: null };
+  return { ordered: [...ordered], circle: null };
 }

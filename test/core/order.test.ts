@@ -37,6 +37,16 @@ describe("parents come first, else all stays as it stands", () => {
     expect(idsOf(parentsFirst(tasks).ordered!)).toEqual(names.toReversed());
   });
 
+  test("more than calls can be nested, in no time", () => {
+    const tasks = Array.from({ length: 50_000 }, (_, at) => ({
+      id: `t${at}`,
+      after: [`t${at + 1}`],
+    }));
+    const before = performance.now();
+    expect(parentsFirst(tasks).ordered!.length).toBe(tasks.length);
+    expect(performance.now() - before).toBeLessThan(300);
+  });
+
   test("hundreds, each after all before it", () => {
     const names = Array.from({ length: 200 }, (_, index) => `t${index}`);
     const tasks = names.map((id, index) => ({ id, after: names.slice(0, index) })).toReversed();
