@@ -101,11 +101,16 @@ function withFile<T>(
   }
   try {
     const stat = fstatSync(fd);
-    return stat.isFile() ? body(fd, stat.size, stat.mtimeMs) : null;
+    return stat.isFile() ? body(fd, stat.size, withinDates(stat.mtimeMs)) : null;
   } finally {
     closeSync(fd);
   }
 }
+
+/** Some file systems take times beyond what a date can say, and a worker can set any. */
+const withinDates = (ms: number) => Math.max(-latestMs, Math.min(latestMs, ms));
+/** Not the last moment of all: times are reckoned from it. */
+const latestMs = 8e15;
 
 function readAt(fd: number, position: number, length: number): string {
   const bytes = Buffer.allocUnsafe(length);

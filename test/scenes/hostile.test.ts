@@ -1,15 +1,20 @@
 /** What goes wrong in the wild: processes killed one by one, folders tampered with, names used again. */
 
-import { expect, test } from "bun:test";
+import { expect, onTestFinished, test } from "bun:test";
 import {
   existsSync,
   mkdirSync,
+  mkdtempSync,
   readdirSync,
   readFileSync,
+  rmSync,
   symlinkSync,
+  utimesSync,
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
+import { resetOf } from "../../src/core/reset.ts";
+import { readText } from "../../src/store/read.ts";
 import { binary, scene } from "./scene.ts";
 import { appears, processesWith } from "./machine.ts";
 
@@ -291,4 +296,17 @@ test("output that cannot be written is said so, and the task goes on", () => {
     "error: the disk is full\nhint: mend that, then see what there is: dispatch status\n",
   );
   expect(s.file("it", "runs/001/command.json")).not.toBeNull();
+});
+
+// A disk stops at 2446; a file system in memory takes any time.
+test.skipIf(!existsSync("/dev/shm"))("a file's time beyond all dates can be reckoned with", () => {
+  const folder = mkdtempSync("/dev/shm/scene-");
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  const path = join(folder, "log");
+  writeFileSync(path, "resets 9am");
+  for (const seconds of [1e13, -1e13]) {
+    utimesSync(path, seconds, seconds);
+    const { text, modifiedMs } = readText(path)!;
+    expect(resetOf(text, modifiedMs)).toBeNumber();
+  }
 });
