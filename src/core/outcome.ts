@@ -28,7 +28,10 @@ export function outcomeOf(facts: Facts, run: RunFacts): Outcome {
 
   const open = facts.questions.filter(isOpen);
   if (open.length > 0) {
-    const numbers = open.map((question) => question.number).join(", ");
+    const numbers = open
+      .slice(0, 5)
+      .map((question) => question.number)
+      .join(", ");
     return {
       kind: "blocked",
       reason: `the worker ended with question ${numbers} open`,
@@ -49,8 +52,10 @@ export function outcomeOf(facts: Facts, run: RunFacts): Outcome {
     };
   }
   if (denied.length > 0) return failed("permission", `the worker was denied: ${denied.join(", ")}`);
-  const failure = run.report.failure ?? run.report.trouble;
-  if (failure !== null && (ok === false || exit !== 0))
+  const { trouble } = run.report;
+  const failure = run.report.failure ?? trouble;
+  // An exit code of 0 says little: an error may have been the last that was heard.
+  if (failure !== null && (ok === false || exit !== 0 || trouble !== null))
     return { kind: "failed", ...failureOf(failure, run) };
   if (exit !== 0) return failed(...exitFailure(exit, text));
   const unread = facts.questions.find(isUndelivered);

@@ -26,7 +26,7 @@ export function addPlace(token: string, worker: Worker): void {
 export function readPlaces(isThere: (worker: Worker) => boolean): Place[] {
   const { places } = homePaths();
   return readNames(places).flatMap((name) => {
-    // Somebody is just writing it: what he then could not put into its place would not start.
+    // Somebody is just writing it, and could not put it into its place.
     if (name.startsWith(".")) return [];
     const path = `${places}/${name}`;
     const file = readText(path);

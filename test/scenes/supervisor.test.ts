@@ -270,6 +270,27 @@ describe("ways forward", () => {
     expect(readFileSync(join(s.home, "argv"), "utf8")).toContain("--resume s-1");
   });
 
+  test("a limit keeps others from its backend, and nobody who is asked to go on all the same", async () => {
+    const s = scene();
+    s.config(claudeConfig());
+    const lifted = Math.ceil(Date.now() / 1_000) + 3_600;
+    const limit = `{"type":"rate_limit_event","rate_limit_info":{"status":"rejected","resetsAt":${lifted},"rateLimitType":"five_hour"}}\n`;
+    const said = apiError("rate_limit", "You've hit your 5-hour limit");
+    fakeClaude(s, init + limit + said, "exit 1");
+    await s.dispatch("run", "--id", "a", "x");
+    expect((await s.dispatch("wait")).out).toMatch(
+      /^a held until (?:\w+ \d+ )?\d\d:\d\d \(session_limit\): "You've hit your 5-hour limit"\nit goes on by itself\n$/,
+    );
+    await appears(join(s.env["DISPATCH_HOME"]!, "pauses/claude"));
+    const second = await s.dispatch("run", "--id", "b", "x");
+    expect(second.out).toContain("(queued: claude has reached its limit (a), until ");
+    expect((await s.dispatch("stop", "a")).out).toBe("stopped a\n");
+    expect(await s.task("a")).toMatchObject({ state: "stopped" });
+    fakeClaude(s, init, "tick_all; exit 0");
+    expect((await s.dispatch("resume", "b")).out).toContain("resumed b as run 1");
+    expect((await s.dispatch("wait", "b")).out).toContain("b done");
+  });
+
   test("an overload is tried again so often, and no more", async () => {
     const s = scene();
     s.config(claudeConfig("retry: { attempts: 2, first: 10ms, longest: 20ms }\n"));

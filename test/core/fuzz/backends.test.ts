@@ -11,7 +11,7 @@ import { causes, isSessionId, type StreamEvent, summarise } from "../../../src/c
 import { logText } from "../../../src/render/human.ts";
 import { logToJson } from "../../../src/render/json.ts";
 import { hostile, jsonValue, objectOf, soup, streamEvent } from "../arbitraries.ts";
-import { holds, staysLinear } from "./property.ts";
+import { holds, comesBack } from "./property.ts";
 
 /** One of each way of reading. */
 const readers = [...backends, backendNamed("a command of one's own")].filter(
@@ -213,7 +213,7 @@ describe("every backend reads", () => {
 
   for (const { name, read } of readers) {
     describe(name, () => {
-      staysLinear(read, "so far, so good ", {
+      comesBack(read, {
         errors: "error ",
         "errors that end in a line's end of their own": (length) =>
           `${"error ".repeat(length / 6)}\rx\rx`,
@@ -262,7 +262,7 @@ describe("the cause of an error", () => {
     expect(causeOf(text.toLowerCase())).toBe(causeOf(text));
   });
 
-  staysLinear(causeOf, "so far, so good ", {
+  comesBack(causeOf, {
     models: "model ",
     "models that are not quite there": "model not foun",
     "limits that are not hit": "hit your session  ",

@@ -6,7 +6,7 @@ import { type BatchTask, isBatch, misreadBatchLine, parseBatch } from "../../../
 import { parsePlan } from "../../../src/core/plan.ts";
 import { isTaskId } from "../../../src/core/task-id.ts";
 import { hostile, markdown, soup, taskId, words } from "../arbitraries.ts";
-import { holds, staysLinear } from "./property.ts";
+import { holds, comesBack } from "./property.ts";
 
 const linesOf = (text: string) => text.replace(/^\ufeff/, "").split(/\r?\n/);
 
@@ -164,7 +164,7 @@ describe("a batch that is right", () => {
 
 describe("it is read in no time", () => {
   const under = (start: string) => (length: number) => start.repeat(length / start.length);
-  staysLinear(parseBatch, "# Paint the shed\n\n- [ ] sand it\n- [ ] paint it\n\nIn blue.\n", {
+  comesBack(parseBatch, {
     hashes: "#",
     titles: "# ",
     "titles, a line each": "# a\n",
@@ -182,7 +182,7 @@ describe("it is read in no time", () => {
     "keys that nobody knows": (length) => `# a\n${under("modle: x\n")(length)}`,
     "keys that stand too low": "text\nid: x\n",
   });
-  staysLinear((text) => [isBatch(text), misreadBatchLine(text)], "a\n", {
+  comesBack((text) => [isBatch(text), misreadBatchLine(text)], {
     blanks: " ",
     "blank lines": "\n",
     fences: "```\n",

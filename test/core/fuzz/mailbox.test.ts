@@ -25,7 +25,7 @@ import {
 } from "../../../src/store/mailbox.ts";
 import { type TaskPaths, taskPathsIn } from "../../../src/store/paths.ts";
 import { hostile, questionText, soup, wellFormed } from "../arbitraries.ts";
-import { holds, staysLinear } from "./property.ts";
+import { holds, comesBack } from "./property.ts";
 
 /** What is left of a question once it is written: choices on one line each, none of them blank. */
 function normal({ text, options, default: fallback }: QuestionText): QuestionText {
@@ -67,7 +67,7 @@ describe("a question", () => {
     for (const choice of [...options, fallback ?? "none"]) expect(choice).not.toBe("");
   });
 
-  staysLinear(parseQuestion, "Which colour?\n", {
+  comesBack(parseQuestion, {
     choices: (length) => `Options:${"\n- a".repeat(length / 4)}`,
     "choices that end in something else": (length) => `Options:${"\n- a".repeat(length / 4)}\n\nx`,
     "lists of choices": "\nOptions:\n- a",

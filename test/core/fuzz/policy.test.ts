@@ -8,7 +8,7 @@ import { backoffMs, endingOf, isDueNow, isStalled } from "../../../src/core/poli
 import { isLikely, resetOf } from "../../../src/core/reset.ts";
 import { dueRun } from "../../../src/core/state.ts";
 import { facts, hostile, limitText, timeMs, words } from "../arbitraries.ts";
-import { holds, staysLinear } from "./property.ts";
+import { holds, comesBack } from "./property.ts";
 
 describe("the end of a limit", () => {
   holds(
@@ -37,7 +37,7 @@ describe("the end of a limit", () => {
     60,
   );
 
-  staysLinear((text) => resetOf(text, 0), "so far, so good ", {
+  comesBack((text) => resetOf(text, 0), {
     resets: "resets ",
     "tries again": "try again ",
     "tries again in": "again in ",
@@ -112,10 +112,10 @@ describe("tasks that come after one another", () => {
   // A batch is anybody's text: as many tasks as it can hold.
   const chain = (text: string) =>
     text.split("\n").map((_, at) => ({ id: `t${at}`, after: at === 0 ? [] : [`t${at - 1}`] }));
-  staysLinear((text) => parentsFirst(chain(text).reverse()), "# a task of some words\nid: x\n", {
+  comesBack((text) => parentsFirst(chain(text).reverse()), {
     "tasks, each after the one below it": "# a\n",
   });
-  staysLinear((text) => parentsFirst(chain(text)), "# a task of some words\nid: x\n", {
+  comesBack((text) => parentsFirst(chain(text)), {
     "tasks, each after the one above it": "# a\n",
   });
 });

@@ -29,56 +29,30 @@ export function holds<T extends [unknown, ...unknown[]]>(
   );
 }
 
-/** How many times as long as a harmless text of the same length a hostile one may take. */
-const mostTimes = 50;
-/** The small one comes first: with the large one, what is quadratic would not come back. */
-const lengths = [64 * 1_024, 1_024 * 1_024];
-
 type Sample = string | ((length: number) => string);
 
+const longest = 1024 * 1_024;
+
 /**
- * That `work` takes a hostile text not much longer than a harmless one of the same length. What is
- * compared is processor time, since others use the machine too.
+ * That `work` comes back from hostile texts of 1 MiB: what is quadratic in them takes minutes,
+ * and the test runs out of its time.
  *
  * @param hostile a piece to be repeated, or what makes a text of about that length
  */
-export function staysLinear(
+export function comesBack(
   work: (text: string) => unknown,
-  harmless: string,
   hostile: Readonly<Record<string, Sample>>,
 ): void {
-  const usualMs = new Map<number, number>();
-  const mostMs = (length: number) => {
-    const known = usualMs.get(length) ?? leastMs(work, sampleOf(harmless, length));
-    usualMs.set(length, known);
-    return mostTimes * Math.max(1, known);
-  };
   test.each(Object.entries(hostile))(
-    "1 MiB of %s takes no more than some times as long as harmless text",
+    "it comes back from 1 MiB of %s",
     (_, sample) => {
-      for (const length of lengths) {
-        const text = sampleOf(sample, length);
-        const limitMs = mostMs(length);
-        const ms = timeMs(work, text);
-        // Once more where it was slow: it may have been the collector of garbage.
-        expect(ms < limitMs ? ms : leastMs(work, text), `${length} characters`).toBeLessThan(
-          limitMs,
-        );
-      }
+      const text = typeof sample === "string" ? repeated(sample) : sample(longest);
+      expect(() => work(text)).not.toThrow();
     },
-    timeoutMs,
+    hostileTimeoutMs,
   );
 }
 
-const sampleOf = (sample: Sample, length: number) =>
-  typeof sample === "string" ? sample.repeat(Math.ceil(length / sample.length)) : sample(length);
+const hostileTimeoutMs = 30_000;
 
-/** Of the processor. */
-function timeMs(work: (text: string) => unknown, text: string): number {
-  const before = process.cpuUsage();
-  work(text);
-  return process.cpuUsage(before).user / 1_000;
-}
-
-const leastMs = (work: (text: string) => unknown, text: string) =>
-  Math.min(timeMs(work, text), timeMs(work, text));
+const repeated = (piece: string) => piece.repeat(Math.ceil(longest / piece.length));

@@ -18,7 +18,7 @@ import {
   shellQuoted,
 } from "../../../src/core/text.ts";
 import { hostile, modelName, soup, wellFormed, words } from "../arbitraries.ts";
-import { holds, staysLinear } from "./property.ts";
+import { holds, comesBack } from "./property.ts";
 
 const long = fc.tuple(wellFormed, fc.nat(40)).map(([text, times]) => text.repeat(times + 1));
 /** Some are halves: a limit is shared out. */
@@ -90,8 +90,8 @@ describe("somebody else's words", () => {
     quotes: '"',
     emoji: "😀",
   };
-  staysLinear(foreignLine, "so far, so good\n", hostileTexts);
-  staysLinear((text) => quoted(text), "so far, so good\n", hostileTexts);
+  comesBack(foreignLine, hostileTexts);
+  comesBack((text) => quoted(text), hostileTexts);
 });
 
 describe("a word", () => {
@@ -114,14 +114,14 @@ describe("a word", () => {
     for (const { name } of modelLikeMentions(text)) expect(text.toLowerCase()).toContain(name);
   });
 
-  staysLinear(modelLikeMentions, "so far, so good ", {
+  comesBack(modelLikeMentions, {
     "a model's name without end": "opus-",
     "names of models": "opus ",
     versions: "gpt-5.5",
     directives: "use ",
     blanks: " ",
   });
-  staysLinear((text) => lastMention(text, "opus"), "so far, so good ", {
+  comesBack((text) => lastMention(text, "opus"), {
     "names within names": "opus-",
     "names of files": "opus.ts ",
   });
@@ -194,7 +194,7 @@ describe("a duration", () => {
     },
   );
 
-  staysLinear(parseDuration, "1m30s", {
+  comesBack(parseDuration, {
     parts: "1s",
     digits: "1",
     points: "1.",
