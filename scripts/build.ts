@@ -1,6 +1,8 @@
 /**
  * Builds `dist/dispatch`, one file, and asks it for its version: a binary whose
- * bytecode is broken is built without a word and only fails when it is run.
+ * bytecode is broken is built without a word and only fails when it is run. With
+ * --chaos it is `dist/dispatch-chaos`, which can be told to end at a step (see
+ * src/store/step.ts); of that nothing is left in the other.
  *
  * The two --no-compile-autoload flags keep it from loading `.env`, and from
  * executing the `bunfig.toml` preload, of whatever folder it is run in.
@@ -9,7 +11,8 @@
 import { mkdirSync, rmSync } from "node:fs";
 import { version } from "../package.json" with { type: "json" };
 
-const outfile = "dist/dispatch";
+const isChaos = process.argv.includes("--chaos");
+const outfile = isChaos ? "dist/dispatch-chaos" : "dist/dispatch";
 const flags = [
   "--compile",
   "--format=esm",
@@ -18,6 +21,7 @@ const flags = [
   "--splitting",
   "--no-compile-autoload-dotenv",
   "--no-compile-autoload-bunfig",
+  `--define=process.env.CHAOS="${isChaos ? "yes" : "no"}"`,
 ];
 
 process.chdir(`${import.meta.dir}/..`);

@@ -110,6 +110,24 @@ describe("the state that follows from the facts", () => {
       { kind: "stopped" },
     ],
 
+    [
+      "failed: an error was the last that it said, whatever its exit code",
+      {
+        run: ended(0, {
+          report: report({
+            failure: failure({ cause: "auth", evidence: "no" }),
+            trouble: { ...failure({ cause: "auth", evidence: "no" }), tries: 1 },
+          }),
+        }),
+      },
+      { kind: "failed", cause: "auth", evidence: "no", resetsAtMs: null },
+    ],
+    [
+      "incomplete: it got over its error, and ended before its time",
+      { run: ended(0, { report: report({ failure: failure({ cause: "auth" }) }) }) },
+      { kind: "incomplete", reason: "the worker ended with 2 of 2 items open" },
+    ],
+
     // Done is earned.
     ["done", { run: ended(0), plan: allDone }, { kind: "done" }],
     [
