@@ -77,6 +77,9 @@ function nextTry(facts: Facts, run: RunFacts): Due {
   return { ...plain, attempt, tried };
 }
 
+/** As claude and codex say it: one was killed before it had written anything down. */
+const sessionGone = /no conversation found|no rollout found/i;
+
 function afterLoss({ retry, resumeLost }: Policy, run: RunFacts, again: Due): Due | null {
   if (again.attempt > Math.max(retry.attempts, 1)) return null;
   if (!run.isStarted) return { ...again, why: "it was killed before its worker was started" };
@@ -87,8 +90,10 @@ function afterFailure(
   { retry, fallback }: Policy,
   run: RunFacts,
   again: Due,
-  { cause, resetsAtMs }: Failure,
+  { cause, evidence, resetsAtMs }: Failure,
 ): Due | null {
+  if (run.record?.resumes != null && !run.report.began && sessionGone.test(evidence))
+    return { ...again, why: "its session is gone", fresh: true };
   const endedMs = run.endedMs ?? 0;
   const said = run.record?.said ?? "";
   const tried = [...again.tried, said];

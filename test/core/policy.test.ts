@@ -394,6 +394,26 @@ describe("a worker that has vanished", () => {
   });
 });
 
+test.each([
+  ["claude", "No conversation found with session ID: 5c1a"],
+  [
+    "codex",
+    "thread/resume: thread/resume failed: no rollout found for thread id 01a1 (code -32600)",
+  ],
+])("a session that %s does not find is gone on without", (_, evidence) => {
+  const resumed = (resumes: number | null, began = false) =>
+    facts({
+      run: ended(1, {
+        record: record({ resumes }),
+        report: report({ ok: false, began, failure: failure({ evidence }) }),
+      }),
+    });
+  expect(dueOf(resumed(1))).toMatchObject({ fresh: true, atMs: 0, why: "its session is gone" });
+  // A worker that says so is none.
+  expect(dueOf(resumed(null))).toBeNull();
+  expect(dueOf(resumed(1, true))).toBeNull();
+});
+
 describe("the pause before the next try", () => {
   const retry = { attempts: 9, firstMs: 5 * second, longestMs: 10 * minute };
   test.each<[attempt: number, seconds: number]>([
