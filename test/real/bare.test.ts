@@ -270,7 +270,7 @@ describe("the script", () => {
   });
 
   test.each(agents)("fails %s with an error that lasts", async (_, argv) => {
-    await model({ error: { status: 400, lasts: true } });
+    await model({ error: { status: 400 }, lasts: true });
 
     const { exitCode, events } = await run(argv(), "Write the file.\n");
 

@@ -34,30 +34,35 @@ export type Step =
   | { tool: Call }
   /** Several tools in one message. */
   | { tools: Call[] }
-  /**
-   * An HTTP error; the body defaults to one that both protocols understand. Agents retry most
-   * errors: with `lasts` every further request gets this one too. `x-should-retry: false` among
-   * the headers spares claude's retries.
-   */
-  | { error: ScriptedError }
   /** A pause before the next step of the same request. */
   | { delay_ms: number }
+  | Failing;
+
+/** Agents retry most of these: with `lasts` every further request gets the same. */
+type Failing = { lasts?: boolean } & (
+  | { error: ScriptedError }
   /** No answer until the agent gives up or the server stops. */
   | { hang: true }
   /** An answer that breaks off in the middle. */
-  | { drop: true };
+  | { drop: true }
+);
 
+/**
+ * The body defaults to one that both protocols understand; `x-should-retry: false` among the
+ * headers spares claude's retries.
+ */
 interface ScriptedError {
   status: number;
   body?: unknown;
   headers?: Record<string, string>;
-  lasts?: boolean;
 }
 
 /** A script for one worker. */
 export interface Scenario {
   /** Text in a user message that selects this scenario; without it the scenario is the default. */
   match?: string;
+  /** Played to this agent only, so that each of two that are told the same has a script of its own. */
+  agent?: "claude" | "codex";
   steps: Step[];
   /** Tokens reported with every answer. */
   usage?: { input: number; output: number };
@@ -93,6 +98,7 @@ export interface ModelServer {
 
 /** What a script needs to know of a request, whichever protocol it came by. */
 interface Conversation {
+  agent: "claude" | "codex";
   side: boolean;
   streams: boolean;
   userTexts: string[];
@@ -137,6 +143,9 @@ const errorTypes: Record<number, string> = {
   429: "rate_limit_error",
   529: "overloaded_error",
 };
+
+/** Where no server is: connections are refused. */
+export const nobodysUrl = "http://127.0.0.1:9";
 
 /** Starts a server on a free port of 127.0.0.1 (or on the given one). */
 export function startModelServer(scenarios: Scenario | Scenario[], port = 0): ModelServer {
@@ -211,14 +220,15 @@ export function startModelServer(scenarios: Scenario | Scenario[], port = 0): Mo
 }
 
 /** The scenario whose mark comes first in the conversation, else the default one. */
-function choose(all: Progress[], { userTexts }: Conversation): Progress | undefined {
+function choose(all: Progress[], { userTexts, agent }: Conversation): Progress | undefined {
+  const its = all.filter(({ scenario }) => (scenario.agent ?? agent) === agent);
   for (const text of userTexts) {
-    const marked = all.find(
+    const marked = its.find(
       ({ scenario }) => scenario.match !== undefined && text.includes(scenario.match),
     );
     if (marked) return marked;
   }
-  return all.find(({ scenario }) => scenario.match === undefined);
+  return its.find(({ scenario }) => scenario.match === undefined);
 }
 
 /** Answers one request of the main conversation with the next steps of its scenario. */
@@ -252,9 +262,9 @@ async function play(
   }
   progress.poll = null;
 
+  const before = scenario.steps[progress.served - 1];
+  if (before && "lasts" in before && before.lasts) return fail(before);
   for (;;) {
-    const before = scenario.steps[progress.served - 1];
-    if (before && "error" in before && before.error.lasts) return refuse(before.error);
     const step = scenario.steps[progress.served];
     if (!step) return giveUp("script exhausted");
     progress.served += 1;
@@ -271,10 +281,13 @@ async function play(
       };
       return reply(dialect.shell(shell, timeout_ms, conversation));
     }
-    if ("error" in step) return refuse(step.error);
-    if ("hang" in step) return new Promise(() => {});
-    if ("drop" in step) return breakOff(dialect, conversation);
+    if (!("delay_ms" in step)) return fail(step);
     await Bun.sleep(step.delay_ms);
+  }
+
+  function fail(step: Failing): Response | Promise<Response> {
+    if ("error" in step) return refuse(step.error);
+    return "drop" in step ? breakOff(dialect, conversation) : new Promise(() => {});
   }
 }
 
@@ -294,12 +307,17 @@ function send(dialect: Dialect, reply: Reply, usage: Usage, conversation: Conver
   });
 }
 
-/** Sends the first event of an answer, then resets the connection. */
+/** Sends the first half of an answer, then resets the connection. */
 function breakOff(dialect: Dialect, conversation: Conversation): Response {
-  const [first] = dialect.write({ text: "" }, defaultUsage, conversation).events;
+  const { events } = dialect.write({ text: "I begin" }, defaultUsage, conversation);
   const body = new ReadableStream({
     async pull(controller) {
-      controller.enqueue(frame(first!));
+      controller.enqueue(
+        events
+          .slice(0, events.length / 2)
+          .map(frame)
+          .join(""),
+      );
       await Bun.sleep(10); // else the error overtakes what was sent
       controller.error(); // with a reason, Bun would print it
     },
@@ -322,6 +340,7 @@ const anthropic: Dialect = {
       (block) => block.type === "tool_result",
     );
     return {
+      agent: "claude",
       side: !tools.some(({ name }) => name === "Bash"),
       streams: body?.stream === true,
       userTexts: messages
@@ -408,6 +427,7 @@ const openai: Dialect = {
     const output = last?.type?.endsWith("_call_output") ? textOf(blocks(last.output)) : null;
     const unfinished = output === null ? null : waitFor(output);
     return {
+      agent: "codex",
       side: !tools.some(({ name }) => name in shellInputs),
       streams: body?.stream === true,
       userTexts: items

@@ -35,10 +35,11 @@ export async function stage(scenarios: Scenario | Scenario[]) {
     rmSync(folder, { recursive: true, force: true });
     await server.stop();
   };
-  const run = async (argv: string[]) => {
+  /** @param own variables in place of the stage's; undefined takes one away */
+  const run = async (argv: string[], own: Record<string, string | undefined> = {}) => {
     const child = Bun.spawn(argv, {
       cwd: project,
-      env,
+      env: { ...env, ...own },
       stdin: "ignore",
       stdout: "pipe",
       stderr: "pipe",

@@ -148,8 +148,8 @@ describe.each(agents)("the real $agent", ({ model, backend }) => {
   test(
     "refused by its API, has failed, and says why",
     async () => {
-      const error = { error: { status: 401, lasts: true, headers: { "x-should-retry": "false" } } };
-      const s = await stage({ steps: [error] });
+      const error = { status: 401, headers: { "x-should-retry": "false" } };
+      const s = await stage({ steps: [{ error, lasts: true }] });
       await s.dispatch("run", "--model", model, "--id", "paint", ...items, "paint the fence");
       expect((await s.dispatch("wait")).out).toContain("paint failed (auth), 0/3 items");
     },
