@@ -87,7 +87,8 @@ export function claudeEvents(event: Json): StreamEvent[] {
         const text = `retry ${count}: ${error} ${status ?? ""}`.trim();
         // Without a status there was no answer.
         const cause = errorCause(error, text) ?? (status === null ? "network" : null);
-        return [{ kind: "retry", text, cause }];
+        const pauseMs = asNumber(event["retry_delay_ms"]);
+        return [{ kind: "retry", text, cause, ...(pauseMs !== null && { pauseMs }) }];
       }
       return [];
     case "rate_limit_event":

@@ -6,6 +6,7 @@
  * with exit 2; `-s workspace-write` is the same on old and new.
  */
 
+import { resetOf } from "../core/reset.ts";
 import type { StreamEvent } from "../core/stream.ts";
 import type { Backend } from "./backend.ts";
 import {
@@ -117,13 +118,24 @@ function codexEvents(event: Json): StreamEvent[] {
     }
     case "error": {
       const text = asText(event["message"]);
-      if (text.startsWith("Reconnecting"))
-        return [{ kind: "retry", text, cause: causeOf(text) ?? "network" }];
+      if (text.startsWith("Reconnecting")) return [retryEvent(text)];
       return [{ kind: "error", text, cause: causeOf(text) }];
     }
     default:
       return [];
   }
+}
+
+/**
+ * Its pauses double from 0.2 s. After a 429 it waits for as long as the service has said, which
+ * it tells only where that stands in the text.
+ */
+function retryEvent(text: string): StreamEvent {
+  const cause = causeOf(text) ?? "network";
+  const count = /(\d+)\/\d/.exec(text)?.[1];
+  const ownMs = count === undefined ? null : 200 * 2 ** (Number(count) - 1);
+  const pauseMs = cause === "rate_limit" ? resetOf(text, 0) : ownMs;
+  return { kind: "retry", text, cause, ...(pauseMs !== null && { pauseMs }) };
 }
 
 function itemStarted(item: Json): StreamEvent[] {

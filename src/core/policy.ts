@@ -8,7 +8,7 @@ import { formatDuration } from "./duration.ts";
 import type { Outcome } from "./outcome.ts";
 import { progress } from "./plan.ts";
 import { isUndelivered } from "./question.ts";
-import type { Cause, Failure } from "./stream.ts";
+import type { Cause, Failure, Trouble } from "./stream.ts";
 import { type Facts, type Policy, type Retry, type RunFacts, shownPlan } from "./task.ts";
 import { shownName } from "./text.ts";
 
@@ -151,6 +151,8 @@ export interface Watch {
   workedMs: number;
   /** It has been in the kind of trouble that it reports for so long. */
   troubledMs: number;
+  /** The last that it said of its trouble was said so long ago. */
+  quietMs: number;
 }
 
 /** It may get past these by itself. */
@@ -158,11 +160,22 @@ const passingPatienceMs = 30_000;
 /** It may end by itself, or fetch a new token: with that its second try would do. */
 const hopelessPatienceMs = 3_000;
 const hopelessTries = 3;
+/** Once it has tried again it tells of the next failure within this, and of a refusal sooner. */
+const passingTryMs = 10_000;
+const hopelessTryMs = 1_000;
 
-/** Null: whatever it is, the CLI goes on by itself, or ends. */
-export function troubleKind(cause: Cause): "hopeless" | "passing" | null {
-  if (isFinal(cause) || cause === "session_limit") return "hopeless";
-  return isPassing(cause) ? "passing" : null;
+/**
+ * Null: whatever it was, the CLI goes on by itself, or ends. A model that thinks says nothing for
+ * minutes: whoever was to try again, and is quiet now, has got past it.
+ */
+export function troubleKind(
+  { cause, pauseMs = Infinity }: Trouble,
+  quietMs: number,
+): "hopeless" | "passing" | null {
+  const isHopeless = isFinal(cause) || cause === "session_limit";
+  if (!isHopeless && !isPassing(cause)) return null;
+  if (quietMs > pauseMs + (isHopeless ? hopelessTryMs : passingTryMs)) return null;
+  return isHopeless ? "hopeless" : "passing";
 }
 
 /** Why a run that is going on has to be ended; null where it may go on. */
@@ -174,7 +187,7 @@ export function endingOf(facts: Facts, run: RunFacts, watch: Watch): Failure | n
   }
   if (run.report.trouble === null) return null;
   const { cause, evidence, resetsAtMs, tries } = run.report.trouble;
-  const kind = troubleKind(cause);
+  const kind = troubleKind(run.report.trouble, watch.quietMs);
   if (kind === null) return null;
   const isHopeless = kind === "hopeless";
   const patienceMs = isHopeless || resetsAtMs !== null ? hopelessPatienceMs : passingPatienceMs;

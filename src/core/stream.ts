@@ -52,8 +52,8 @@ export type StreamEvent =
   | { kind: "tool"; text: string }
   /** What a tool printed. */
   | { kind: "output"; text: string }
-  /** An error that the CLI tries to get past by itself. */
-  | { kind: "retry"; text: string; cause: Cause | null }
+  /** An error that the CLI tries to get past by itself: after so long it tries again, where it says so. */
+  | { kind: "retry"; text: string; cause: Cause | null; pauseMs?: number }
   /** When the limit is lifted that stops the CLI, or will. */
   | { kind: "limit"; text: string; resetsAtMs: number }
   | { kind: "error"; text: string; cause: Cause | null }
@@ -76,6 +76,13 @@ export type StreamEvent =
  */
 export const isSessionId = (text: string) => /^[A-Za-z0-9][\w.:-]{0,127}$/.test(text);
 
+/** What keeps a CLI from getting on, though it tries. */
+export interface Trouble extends Failure {
+  tries: number;
+  /** It tries again after so long; left out where it does not say. */
+  pauseMs?: number;
+}
+
 /** What the backend itself reported of one run. */
 export interface Report {
   session: string | null;
@@ -88,7 +95,7 @@ export interface Report {
   text: string | null;
   failure: Failure | null;
   /** What has kept the CLI from getting anything done since it last did, and how often in a row it said so. */
-  trouble: (Failure & { tries: number }) | null;
+  trouble: Trouble | null;
   /** Tools that the worker was not permitted to use. */
   denied: readonly string[];
   /** Null where the backend reports none: unknown is never 0. */
@@ -133,7 +140,10 @@ export function summarise(events: Iterable<StreamEvent>): Report {
         goOn(report);
         break;
       case "retry":
-        if (event.cause !== null) report.trouble = troubleOf(report, event.cause, event.text);
+        if (event.cause !== null) {
+          report.trouble = troubleOf(report, event.cause, event.text);
+          if (event.pauseMs !== undefined) report.trouble.pauseMs = event.pauseMs;
+        }
         break;
       case "limit":
         resetsAtMs = event.resetsAtMs;
@@ -171,7 +181,7 @@ function goOn(report: Report): void {
   report.trouble = null;
 }
 
-const troubleOf = ({ trouble }: Report, cause: Cause, evidence: string): Report["trouble"] => ({
+const troubleOf = ({ trouble }: Report, cause: Cause, evidence: string): Trouble => ({
   cause,
   evidence,
   resetsAtMs: null,

@@ -21,6 +21,9 @@ export interface Watched {
   run: number;
   lookedMs: number;
   workedMs: number;
+  /** The last that it said of its trouble, and since when the trouble is of that kind. */
+  sign: string;
+  signMs: number;
   trouble: string | null;
   troubledSinceMs: number;
   stoppingSinceMs: number | null;
@@ -31,6 +34,8 @@ export const unseen: Watched = {
   run: 0,
   lookedMs: 0,
   workedMs: 0,
+  sign: "",
+  signMs: 0,
   trouble: null,
   troubledSinceMs: 0,
   stoppingSinceMs: null,
@@ -43,7 +48,11 @@ export function endWhatMustEnd(project: ProjectPaths, facts: Facts, watched: Wat
   const isLeft =
     watched.stoppingSinceMs !== null &&
     (stop?.by === "policy" || nowMs - watched.stoppingSinceMs > stopPatienceMs);
-  const times = { workedMs: watched.workedMs, troubledMs: nowMs - watched.troubledSinceMs };
+  const times = {
+    workedMs: watched.workedMs,
+    troubledMs: nowMs - watched.troubledSinceMs,
+    quietMs: nowMs - watched.signMs,
+  };
   const failure = stop === null ? endingOf(facts, run, times) : null;
   if (!isLeft && failure === null) return;
   watched.busy = endRun(project, facts, run, failure)
@@ -61,12 +70,16 @@ export function counted(facts: Facts, watched: Watched): Watched {
     watched.run = run.number;
     watched.workedMs = workedBefore(run);
     watched.lookedMs = nowMs;
+    watched.sign = "";
     watched.trouble = null;
   }
   if (state.kind === "running") watched.workedMs += nowMs - watched.lookedMs;
   watched.lookedMs = nowMs;
-  const cause = run.report.trouble?.cause;
-  const trouble = cause === undefined ? null : troubleKind(cause);
+  const { trouble: said } = run.report;
+  const sign = said === null ? "" : `${said.tries} ${said.evidence}`;
+  if (sign !== watched.sign) watched.signMs = nowMs;
+  watched.sign = sign;
+  const trouble = said === null ? null : troubleKind(said, nowMs - watched.signMs);
   if (trouble !== watched.trouble) watched.troubledSinceMs = nowMs;
   watched.trouble = trouble;
   watched.stoppingSinceMs = state.kind === "stopping" ? (watched.stoppingSinceMs ?? nowMs) : null;

@@ -340,7 +340,7 @@ describe("the real streams", () => {
   test("claude's, line by line", async () => {
     expect(eventsOf("claude", await sample("claude"))).toEqual([
       { kind: "session", id: session, model },
-      { kind: "retry", text: "retry 1/10: overloaded 529", cause: "overloaded" },
+      { kind: "retry", text: "retry 1/10: overloaded 529", cause: "overloaded", pauseMs: 592 },
       { kind: "tool", text: "Bash echo one >> out.txt; cat out.txt" },
       { kind: "output", text: "one" },
       { kind: "tool", text: "Bash grep two out.txt" },
@@ -370,6 +370,7 @@ describe("the real streams", () => {
         kind: "retry",
         text: "Reconnecting... 1/5 (unexpected status 401 Unauthorized: one bad moment, url: http://127.0.0.1:8080/v1/responses)",
         cause: "auth",
+        pauseMs: 200,
       },
       { kind: "tool", text: "shell /bin/bash -lc 'echo one >> out.txt; cat out.txt'" },
       { kind: "output", text: "one" },
@@ -1111,6 +1112,18 @@ describe("the trouble that a CLI is in, and until when", () => {
     ],
     [
       "claude",
+      "a rate limit, with the pause that it announces",
+      [{ ...retry("rate_limit", 429), retry_delay_ms: 53_463 }],
+      {
+        cause: "rate_limit",
+        evidence: "retry 1/10: rate_limit 429",
+        resetsAtMs: null,
+        tries: 1,
+        pauseMs: 53_463,
+      },
+    ],
+    [
+      "claude",
       "an overload, thrice",
       [retry("overloaded", 529), retry("overloaded", 529, 2), retry("overloaded", 529, 3)],
       { cause: "overloaded", evidence: "retry 3/10: overloaded 529", resetsAtMs: null, tries: 3 },
@@ -1162,6 +1175,7 @@ describe("the trouble that a CLI is in, and until when", () => {
         evidence: "Reconnecting... 2/5 (unexpected status 401 Unauthorized)",
         resetsAtMs: null,
         tries: 1,
+        pauseMs: 400,
       },
     ],
     [
@@ -1171,6 +1185,36 @@ describe("the trouble that a CLI is in, and until when", () => {
       {
         cause: "network",
         evidence: "Reconnecting... 1/5 (stream disconnected before completion)",
+        resetsAtMs: null,
+        tries: 1,
+        pauseMs: 200,
+      },
+    ],
+    [
+      "codex",
+      "a rate limit, with the pause that the service asks for",
+      [
+        reconnecting(
+          1,
+          "rate limit exceeded: Rate limit reached for gpt-5.5. Please try again in 1.5s.",
+        ),
+      ],
+      {
+        cause: "rate_limit",
+        evidence:
+          "Reconnecting... 1/5 (rate limit exceeded: Rate limit reached for gpt-5.5. Please try again in 1.5s.)",
+        resetsAtMs: null,
+        tries: 1,
+        pauseMs: 1_500,
+      },
+    ],
+    [
+      "codex",
+      "a rate limit, and nobody says for how long",
+      [reconnecting(1, "exceeded retry limit, last status: 429 Too Many Requests")],
+      {
+        cause: "rate_limit",
+        evidence: "Reconnecting... 1/5 (exceeded retry limit, last status: 429 Too Many Requests)",
         resetsAtMs: null,
         tries: 1,
       },

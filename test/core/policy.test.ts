@@ -13,9 +13,9 @@ import {
 import {
   type Cause,
   causes,
-  type Failure,
   type StreamEvent,
   summarise,
+  type Trouble,
 } from "../../src/core/stream.ts";
 import type { Facts, Policy, RunFacts, Streak } from "../../src/core/task.ts";
 import {
@@ -488,13 +488,18 @@ test("when a limit is lifted stands, though the clock was set back", () => {
 });
 
 describe("a run that has to be ended", () => {
-  const trouble = (cause: Cause, own: Partial<Failure & { tries: number }> = {}) => ({
+  const trouble = (cause: Cause, own: Partial<Trouble> = {}) => ({
     trouble: { ...failure({ cause }), tries: 1, ...own },
   });
-  const ending = (own: Partial<RunFacts["report"]>, workedMs: number, troubledMs: number) => {
+  const ending = (
+    own: Partial<RunFacts["report"]>,
+    workedMs: number,
+    troubledMs: number,
+    quietMs = 0,
+  ) => {
     const run = live({ report: report(own) });
     const limited = asked({ policy: policy({ timeLimitMs: hour }) });
-    return endingOf(facts({ asked: limited, run }), run, { workedMs, troubledMs });
+    return endingOf(facts({ asked: limited, run }), run, { workedMs, troubledMs, quietMs });
   };
   const endsAfter = (own: Partial<RunFacts["report"]>, troubledMs: number) =>
     ending(own, 0, troubledMs)?.cause ?? null;
@@ -511,9 +516,11 @@ describe("a run that has to be ended", () => {
 
   test("never, where nothing limits it", () => {
     const run = live();
-    expect(endingOf(facts({ run }), run, { workedMs: 1e12, troubledMs: 1e12 })).toBeNull();
+    expect(
+      endingOf(facts({ run }), run, { workedMs: 1e12, troubledMs: 1e12, quietMs: 0 }),
+    ).toBeNull();
     const theirs = facts({ asked: null, run });
-    expect(endingOf(theirs, run, { workedMs: 1e12, troubledMs: 1e12 })).toBeNull();
+    expect(endingOf(theirs, run, { workedMs: 1e12, troubledMs: 1e12, quietMs: 0 })).toBeNull();
   });
 
   test("the time limit comes before all trouble", () => {
@@ -543,6 +550,24 @@ describe("a run that has to be ended", () => {
     expect(endings(cause, [1, 3, 10], [0, 3_001, 30_000])).toEqual(Array(9).fill(null));
     expect(endings(cause, [1, 3, 10], [30_001, hour])).toEqual(Array(6).fill(cause));
   });
+
+  test.each<[cause: Cause, pauseMs: number | undefined, quietMs: number, isEnded: boolean]>([
+    ["auth", 600, 0, true],
+    ["auth", 600, 1_600, true],
+    ["auth", 600, 1_601, false],
+    ["auth", 69_000, minute, true],
+    ["auth", undefined, hour, true],
+    ["overloaded", 600, 10_600, true],
+    ["overloaded", 600, 10_601, false],
+    ["rate_limit", 53_000, minute, true],
+    ["network", undefined, hour, true],
+  ])(
+    "who was to try again and is quiet goes on: %s, after %p ms, for %d ms",
+    (cause, pauseMs, quietMs, isEnded) => {
+      const own = trouble(cause, pauseMs === undefined ? {} : { pauseMs });
+      expect(ending(own, 0, hour, quietMs)?.cause ?? null).toBe(isEnded ? cause : null);
+    },
+  );
 
   test.each(passing)("%s that says when it is over has a moment's", (cause) => {
     const own = trouble(cause, { resetsAtMs: startedMs + hour, tries: 9 });
