@@ -163,8 +163,9 @@ function itemCompleted(item: Json): StreamEvent[] {
             .join(", ")}`,
         },
       ];
+    // A warning, such as that it gives up WebSockets for HTTP: nothing has been done by it.
     case "error":
-      return [{ kind: "output", text: asText(item["message"]) }];
+      return [{ kind: "retry", text: asText(item["message"]), cause: null }];
     default:
       return [];
   }

@@ -1221,6 +1221,28 @@ describe("the trouble that a CLI is in, and until when", () => {
     ],
     [
       "codex",
+      "no way to the service, by another transport either",
+      [
+        reconnecting(5, "stream disconnected before completion: failed to lookup address"),
+        {
+          type: "item.completed",
+          item: {
+            type: "error",
+            message: "Falling back from WebSockets to HTTPS transport. stream disconnected",
+          },
+        },
+        reconnecting(1, "Connection failed: error sending request"),
+      ],
+      {
+        cause: "network",
+        evidence: "Reconnecting... 1/5 (Connection failed: error sending request)",
+        resetsAtMs: null,
+        tries: 2,
+        pauseMs: 200,
+      },
+    ],
+    [
+      "codex",
       "none, once it goes on",
       [
         reconnecting(1, "unexpected status 401 Unauthorized"),
