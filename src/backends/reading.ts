@@ -78,7 +78,7 @@ function jsonText(value: Json): string {
  */
 const causes: [RegExp, Cause][] = [
   [
-    /credit balance|billing|quota exceeded|insufficient_quota|exhausted your daily quota|payment required/i,
+    /credit balance|billing|quota exceeded|insufficient_quota|exhausted your daily quota|payment required|with your \w+ plan, upgrade/i,
     "billing",
   ],
   [/temporarily limiting requests/i, "rate_limit"],
@@ -94,11 +94,11 @@ const causes: [RegExp, Cause][] = [
     "model_unavailable",
   ],
   [
-    /not logged in|unauthorized|authenticat|invalid api key|api key not valid|no api key|no auth|\b401\b|\b403\b|auth method/i,
+    /not logged in|unauthorized|authenticat|invalid api key|api key not valid|no api key|no auth|\b401\b|\b403\b|auth method|(?:log|sign) in again/i,
     "auth",
   ],
   [/\b429\b|rate.?limit|too many requests/i, "rate_limit"],
-  [/\b529\b|\b503\b|\b500\b|overloaded|at capacity|high demand/i, "overloaded"],
+  [/\b50[0234]\b|\b52\d\b|overloaded|at capacity|high demand/i, "overloaded"],
   [
     /unable to connect|\bconnection|\beconn|cannot connect|network|dns|timed? ?out|stream (?:closed|disconnected|ended)|error sending request/i,
     "network",

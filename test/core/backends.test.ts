@@ -877,6 +877,30 @@ describe("what a CLI says when it fails tells the cause", () => {
     ],
     [
       "codex",
+      "a login that cannot be renewed",
+      codexError(
+        "Your access token could not be refreshed because your refresh token was already used. Please log out and sign in again.",
+      ),
+      "auth",
+    ],
+    [
+      "codex",
+      "a plan without it",
+      codexError(
+        "To use Codex with your ChatGPT plan, upgrade to Plus: https://chatgpt.com/explore/plus.",
+      ),
+      "billing",
+    ],
+    [
+      "codex",
+      "a gateway without its server",
+      codexError(
+        "unexpected status 502 Bad Gateway: <html><body>502 Bad Gateway</body></html>, url: http://127.0.0.1:33361/v1/responses",
+      ),
+      "overloaded",
+    ],
+    [
+      "codex",
       "429",
       codexError("exceeded retry limit, last status: 429 Too Many Requests"),
       "rate_limit",
@@ -1127,6 +1151,12 @@ describe("the trouble that a CLI is in, and until when", () => {
       "an overload, thrice",
       [retry("overloaded", 529), retry("overloaded", 529, 2), retry("overloaded", 529, 3)],
       { cause: "overloaded", evidence: "retry 3/10: overloaded 529", resetsAtMs: null, tries: 3 },
+    ],
+    [
+      "claude",
+      "a gateway without its server",
+      [retry("server_error", 502)],
+      { cause: "overloaded", evidence: "retry 1/10: server_error 502", resetsAtMs: null, tries: 1 },
     ],
     [
       "claude",
