@@ -39,7 +39,7 @@ export type Step =
   | Failing;
 
 /** Agents retry most of these: with `lasts` every further request gets the same. */
-type Failing = { lasts?: boolean } & (
+export type Failing = { lasts?: boolean } & (
   | { error: ScriptedError }
   /** No answer until the agent gives up or the server stops. */
   | { hang: true }
