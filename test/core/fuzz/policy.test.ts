@@ -76,10 +76,10 @@ describe("what a task is to have next", () => {
 
   holds(
     "is an end for a reason, or none, while it runs",
-    [facts, fc.nat(), fc.nat()],
-    (facts, workedMs, troubledMs) => {
+    [facts, fc.nat(), fc.nat(), fc.nat()],
+    (facts, workedMs, troubledMs, quietMs) => {
       if (facts.run === null) return;
-      const ending = endingOf(facts, facts.run, { workedMs, troubledMs });
+      const ending = endingOf(facts, facts.run, { workedMs, troubledMs, quietMs });
       if (ending !== null) expect(typeof ending.evidence).toBe("string");
     },
   );
