@@ -1,18 +1,20 @@
 /** Why tasks wait that could start by themselves. */
 
-import { derive, dueRun } from "../core/state.ts";
+import { isDueNow } from "../core/policy.ts";
+import { dueRun } from "../core/state.ts";
 import type { Facts } from "../core/task.ts";
 import type { ProjectPaths } from "../store/paths.ts";
 
-/** By id; what only time, or its parents, will end says so in its state. Reads the config only where one waits. */
+/** By id; what a time to come, or its parents, will end says so in its state. Reads the config only where one waits. */
 export async function whyWaiting(
   project: ProjectPaths,
   all: readonly Facts[],
 ): Promise<Map<string, string>> {
   const waits = new Map<string, string>();
-  const due = all.filter(
-    (facts) => derive(facts).kind === "queued" && dueRun(facts) !== null && facts.asked !== null,
-  );
+  const due = all.filter((facts) => {
+    const run = dueRun(facts);
+    return run !== null && isDueNow(run, Date.now(), { endedMs: facts.run?.endedMs ?? null });
+  });
   if (due.length === 0) return waits;
   const { backendNames } = await import("../backends/index.ts");
   const { loadConfig } = await import("../store/config-file.ts");

@@ -1,7 +1,7 @@
 /** Starting what is due: oldest first, and one at a time. */
 
 import { taskKey } from "../core/event.ts";
-import { isDueNow } from "../core/policy.ts";
+import { type Due, isDueNow } from "../core/policy.ts";
 import { derive, dueRun, isLive } from "../core/state.ts";
 import type { Facts } from "../core/task.ts";
 
@@ -21,7 +21,9 @@ export function tasksStarter(
   const againAtMs = new Map<string, number>();
   let busy: Promise<void> | null = null;
   let running = new Set<string>();
-  const modelOf = ({ asked, run }: Facts) => run?.record?.said ?? asked?.model ?? "";
+  // One that somebody asked for may start where others have to wait for its account.
+  const queueOf = ({ asked, run, resume }: Facts, { model }: Due) =>
+    `${resume === null ? "model" : "asked for"} ${model ?? run?.record?.said ?? asked?.model ?? ""}`;
   const isToWait = (key: string) => performance.now() < (againAtMs.get(key) ?? 0);
   const waitFor = (key: string, ms: number) => againAtMs.set(key, performance.now() + ms);
   return {
@@ -38,8 +40,9 @@ export function tasksStarter(
     },
     offer(facts: Facts) {
       const due = dueRun(facts);
-      const keys = [taskKey(facts), `model ${modelOf(facts)}`] as const;
-      if (busy !== null || due === null || keys.some(isToWait)) return;
+      if (busy !== null || due === null) return;
+      const keys = [taskKey(facts), queueOf(facts, due)] as const;
+      if (keys.some(isToWait)) return;
       if (!isDueNow(due, Date.now(), { endedMs: facts.run?.endedMs ?? null })) return;
       busy = advance(facts)
         .then(({ againMs, isForAll }) => void waitFor(keys[isForAll ? 1 : 0], againMs))
