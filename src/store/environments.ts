@@ -7,6 +7,8 @@
 
 import { createHash } from "node:crypto";
 import { mkdirSync, rmSync, statSync, utimesSync } from "node:fs";
+import * as v from "valibot";
+import { parsedAs } from "./json.ts";
 import { environmentName, homePaths } from "./paths.ts";
 import { replace } from "./publish.ts";
 import { readNames, readText } from "./read.ts";
@@ -44,10 +46,10 @@ export function readEnvironment(name: string): Environment | null {
   if (file === null) return null;
   try {
     touch(path);
-    return JSON.parse(file.text) as Environment;
   } catch {
-    return null;
+    // A folder that cannot be written to can be read.
   }
+  return parsedAs(v.record(v.string(), v.string()), file.text);
 }
 
 function touch(path: string): void {

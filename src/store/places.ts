@@ -11,6 +11,7 @@
 import { mkdirSync, rmSync } from "node:fs";
 import * as v from "valibot";
 import type { Place } from "../core/admission.ts";
+import { parsedAs } from "./json.ts";
 import { homePaths } from "./paths.ts";
 import { replace } from "./publish.ts";
 import { readNames, readText } from "./read.ts";
@@ -30,7 +31,7 @@ export function readPlaces(isThere: (worker: Worker) => boolean): Place[] {
     if (name.startsWith(".")) return [];
     const path = `${places}/${name}`;
     const file = readText(path);
-    const worker = file === null ? null : parsed(placeSchema, file.text);
+    const worker = file === null ? null : parsedAs(placeSchema, file.text);
     if (worker !== null && isThere(worker))
       return { project: worker.project, backend: worker.backend, startedMs: file!.modifiedMs };
     rmSync(path, { force: true });
@@ -61,12 +62,8 @@ export function addPause(backend: string, pause: Pause): void {
 export function readPause(backend: string, nowMs: number): Pause | null {
   const path = fileOf(homePaths().pauses, backend);
   const file = readText(path);
-  const pause = file === null ? null : parsed(pauseSchema, file.text);
+  const pause = file === null ? null : parsedAs(pauseSchema, file.text);
   return pause !== null && pause.untilMs > nowMs ? pause : null;
-}
-
-export function endPause(backend: string): void {
-  rmSync(fileOf(homePaths().pauses, backend), { force: true });
 }
 
 // A backend's name is the user's own.
@@ -75,13 +72,4 @@ const fileOf = (folder: string, backend: string) => `${folder}/${encodeURICompon
 function writeIn(folder: string, name: string, text: string): void {
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   replace(`${folder}/${name}`, text);
-}
-
-function parsed<T extends v.GenericSchema>(schema: T, text: string): v.InferOutput<T> | null {
-  try {
-    const result = v.safeParse(schema, JSON.parse(text));
-    return result.success ? result.output : null;
-  } catch {
-    return null;
-  }
 }

@@ -8,6 +8,7 @@ import * as v from "valibot";
 import { causes, type Failure, isSessionId } from "../core/stream.ts";
 import type { RunRecord, Stop, Wish } from "../core/task.ts";
 import { step } from "./step.ts";
+import { parsedAs } from "./json.ts";
 import { type RunPaths, runPaths, runPathsIn, type TaskPaths } from "./paths.ts";
 import { create, isErrno, replace } from "./publish.ts";
 import { readNames, readText, isFile } from "./read.ts";
@@ -144,13 +145,4 @@ export function requestResume(run: RunPaths, wish: Wish): void {
 export function readWish(run: RunPaths): Wish | null {
   const file = readText(run.resume);
   return file === null ? null : parsedAs(wishSchema, file.text);
-}
-
-function parsedAs<T extends v.GenericSchema>(schema: T, text: string): v.InferOutput<T> | null {
-  try {
-    const parsed = v.safeParse(schema, JSON.parse(text));
-    return parsed.success ? parsed.output : null;
-  } catch {
-    return null;
-  }
 }

@@ -9,13 +9,25 @@ import { machineMemory } from "../unix/memory.ts";
 
 const patienceMs = 10_000;
 
-/** Runs `body` while nobody else starts, or gives up, a task of this user's. */
+/**
+ * Runs `body` while nobody else starts, or gives up, a task of this user's. Without the lock,
+ * where it cannot be had: what matters, that a run's number is taken once, holds all the same.
+ */
 export function oneAtATime<T>(body: () => T): T {
   const { folder, admissionLock } = homePaths();
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
-  const result = withLock(admissionLock, patienceMs, () => ({ value: body() }));
-  // Whoever holds it for so long is stuck: what matters (a run's number is taken once) holds without it.
-  return result === undefined ? body() : result.value;
+  let isIn = false;
+  const inside = () => {
+    isIn = true;
+    return { value: body() };
+  };
+  try {
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    const result = withLock(admissionLock, patienceMs, inside);
+    if (result !== undefined) return result.value;
+  } catch (error) {
+    if (isIn) throw error;
+  }
+  return body();
 }
 
 const isThere = ({ log }: Worker) => isLocked(log);
