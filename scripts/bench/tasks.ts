@@ -4,6 +4,7 @@ import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { uptime } from "node:os";
 import { join } from "node:path";
 import { formatPlan } from "../../src/core/plan.ts";
+import { noLimits } from "../../src/core/policy.ts";
 import { formatQuestion } from "../../src/core/question.ts";
 import { acknowledge, postAnswer, postQuestion } from "../../src/store/mailbox.ts";
 import { projectPaths, runPaths, taskPaths, type TaskPaths } from "../../src/store/paths.ts";
@@ -41,7 +42,7 @@ export function addEndedTasks(root: string, count: number): void {
       alias: null,
       answerTimeoutMs: 180_000,
       after: [],
-      parallel: null,
+      limits: noLimits,
       policy: {
         timeLimitMs: Infinity,
         stallAfterMs: 900_000,

@@ -5,7 +5,7 @@ import { parseDuration } from "../core/duration.ts";
 import { usageError } from "../core/error.ts";
 import { wantsWorktree } from "../core/model-name.ts";
 import { formatPlan, parsePlan } from "../core/plan.ts";
-import type { Asked } from "../core/task.ts";
+import type { Asked, OwnLimits } from "../core/task.ts";
 import { badTaskId, idCandidates, isTaskId, slug } from "../core/task-id.ts";
 import { cut, oneLine } from "../core/text.ts";
 import { checkText, givenText } from "./arguments.ts";
@@ -27,8 +27,7 @@ export interface TaskRequest {
   /** Ids of the tasks that it comes after. */
   after: string[];
   times: Times;
-  /** At most so many workers of the user's may run when it starts; null: as the config says. */
-  parallel: Asked["parallel"];
+  limits: OwnLimits;
   /** The first text of plan.md. */
   plan: string;
   content: Pick<Asked, "title" | "prompt" | "context" | "files" | "items" | "ownPlan" | "folder">;
@@ -44,6 +43,8 @@ interface Given {
   "stall-after"?: string | undefined;
   "answer-timeout"?: string | undefined;
   parallel?: string | undefined;
+  "per-project"?: string | undefined;
+  "per-backend"?: string | undefined;
   after: string[];
   items: readonly string[];
   files: string[];
@@ -79,7 +80,7 @@ const perTask = ({ id, plan, context, items, files }: Given) => ({
 
 function batchRequests(text: string, given: Given): TaskRequest[] {
   const { model, folder } = given;
-  const [common, parallel] = [timesOf(given), parallelOf(given)];
+  const [common, limits] = [timesOf(given), limitsOf(given)];
   const flag = Object.entries(perTask(given)).find(([, value]) => value !== undefined)?.[0];
   if (flag !== undefined)
     throw usageError(
@@ -105,7 +106,7 @@ function batchRequests(text: string, given: Given): TaskRequest[] {
       stallAfterMs: task.times.stallAfterMs ?? common.stallAfterMs,
       answerTimeoutMs: task.times.answerTimeoutMs ?? common.answerTimeoutMs,
     },
-    parallel,
+    limits,
     plan: task.plan ?? formatPlan(task.title, [task.title]),
     content: {
       title: task.title,
@@ -142,7 +143,7 @@ async function singleRequest(given: Given): Promise<TaskRequest> {
     worktree: wantsWorktree(prompt),
     after: given.after,
     times: timesOf(given),
-    parallel: parallelOf(given),
+    limits: limitsOf(given),
     plan: source ?? formatPlan(title, firstItems),
     content: {
       title,
@@ -170,12 +171,18 @@ function durationOf(given: Given, flag: "time-limit" | "stall-after" | "answer-t
   throw usageError(`--${flag} ${said}: expected a duration like 30s, 3m or 2h, or none`);
 }
 
-function parallelOf({ parallel }: Given): Asked["parallel"] {
-  if (parallel === undefined || parallel === "auto") return parallel ?? null;
-  if (parallel === "none") return Infinity;
-  const count = Number(parallel);
-  if (Number.isInteger(count) && count > 0) return count;
-  throw usageError(`--parallel ${parallel}: expected a number, auto or none`);
+const limitsOf = (given: Given): OwnLimits => ({
+  parallel: given.parallel === "auto" ? "auto" : countOf(given, "parallel", ", auto"),
+  perProject: countOf(given, "per-project"),
+  perBackend: countOf(given, "per-backend"),
+});
+
+function countOf(given: Given, flag: "parallel" | "per-project" | "per-backend", more = "") {
+  const said = given[flag];
+  if (said === undefined) return null;
+  const count = said === "none" ? Infinity : Number(said);
+  if (count === Infinity || (Number.isInteger(count) && count > 0)) return count;
+  throw usageError(`--${flag} ${said}: expected a number${more} or none`);
 }
 
 function checkedPrompt(prompt: string): string {

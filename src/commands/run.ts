@@ -73,6 +73,16 @@ const args = {
     valueHint: "N",
     description: "start while fewer than N of your workers run; auto (by memory) or none",
   },
+  "per-project": {
+    type: "string",
+    valueHint: "N",
+    description: "start while fewer than N of this project's run; or none",
+  },
+  "per-backend": {
+    type: "string",
+    valueHint: "N",
+    description: "start while fewer than N of its agent CLI's run; or none",
+  },
   follow: {
     type: "boolean",
     alias: "f",
@@ -181,7 +191,7 @@ async function planTask(
     alias: route.alias,
     answerTimeoutMs: times.answerTimeoutMs ?? route.answerTimeoutMs,
     after: [...new Set(request.after)],
-    parallel: request.parallel,
+    limits: request.limits,
     policy: {
       timeLimitMs: times.timeLimitMs ?? route.timeLimitMs,
       stallAfterMs: times.stallAfterMs ?? route.stallAfterMs,

@@ -9,7 +9,14 @@ import type { Outcome } from "./outcome.ts";
 import { progress } from "./plan.ts";
 import { isUndelivered } from "./question.ts";
 import type { Cause, Failure, Trouble } from "./stream.ts";
-import { type Facts, type Policy, type Retry, type RunFacts, shownPlan } from "./task.ts";
+import {
+  type Facts,
+  type OwnLimits,
+  type Policy,
+  type Retry,
+  type RunFacts,
+  shownPlan,
+} from "./task.ts";
 import { shownName } from "./text.ts";
 
 /** A run that a task is to have. */
@@ -48,6 +55,9 @@ const isPassing = (cause: Cause) =>
   cause === "rate_limit" || cause === "overloaded" || cause === "network";
 /** Which of the causes are an account's, not the task's own: whoever comes next meets them too. */
 export const isLimit = (cause: Cause) => cause === "rate_limit" || cause === "session_limit";
+
+/** As the config says. */
+export const noLimits: OwnLimits = { parallel: null, perProject: null, perBackend: null };
 
 /** Null where it takes a person. */
 export function dueAfter(facts: Facts, run: RunFacts, outcome: Outcome): Due | null {

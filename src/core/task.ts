@@ -23,8 +23,7 @@ export interface Asked {
   answerTimeoutMs: number;
   /** Tasks that must be done before this one starts. */
   after: string[];
-  /** At most so many workers of the user's may run when it starts; null: as the config says. */
-  parallel: number | "auto" | null;
+  limits: OwnLimits;
   policy: Policy;
   /** The host session that asked for it, or null for a person at a shell. */
   host: string | null;
@@ -34,6 +33,15 @@ export interface Asked {
   environment: string | null;
   /** ISO 8601. */
   created: string;
+}
+
+/** How many workers may run beside it when it starts, itself included; null: as the config says. */
+export interface OwnLimits {
+  /** Of all the user's. */
+  parallel: number | "auto" | null;
+  perProject: number | null;
+  /** Of its own backend. */
+  perBackend: number | null;
 }
 
 /** What is done about a task without being asked again. Times in milliseconds, Infinity for "never". */

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import * as v from "valibot";
 import { refused } from "../core/error.ts";
 import { type Plan, parsePlan } from "../core/plan.ts";
-import { noPolicy } from "../core/policy.ts";
+import { noLimits, noPolicy } from "../core/policy.ts";
 import type { Asked } from "../core/task.ts";
 import { isTaskId } from "../core/task-id.ts";
 import { quoted } from "../core/text.ts";
@@ -143,7 +143,14 @@ const askedSchema = v.object({
   alias: v.nullable(v.string()),
   answerTimeoutMs: v.number(),
   after: v.optional(v.array(v.pipe(v.string(), v.check(isTaskId))), []),
-  parallel: v.optional(v.nullable(v.union([v.literal("auto"), v.number()])), null),
+  limits: v.optional(
+    v.object({
+      parallel: v.nullable(v.union([v.literal("auto"), v.number()])),
+      perProject: v.nullable(v.number()),
+      perBackend: v.nullable(v.number()),
+    }),
+    noLimits,
+  ),
   policy: v.optional(
     v.object({
       timeLimitMs: v.number(),

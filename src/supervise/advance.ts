@@ -53,7 +53,7 @@ export async function advance(
   const said = nameOf(facts, due);
   const route = known ?? (await routeAs(facts.asked, said, config));
   rememberModel(route);
-  const limits = limitsOf(facts.asked, config);
+  const limits = limitsOf(facts.asked, config, route.backend);
   const noPlace = () => whyNotNow(project, route.backend, limits, facts.resume !== null);
   const early = noPlace();
   if (early !== null) return { kind: "waits", ...early };
@@ -77,13 +77,22 @@ export async function whyNotAdvance(
   if (due === null || !isOurs(facts)) return null;
   const { backend } = await routeAs(facts.asked, nameOf(facts, due), config);
   const isAskedFor = facts.resume !== null;
-  return whyNotNow(project, backend, limitsOf(facts.asked, config), isAskedFor)?.reason ?? null;
+  return (
+    whyNotNow(project, backend, limitsOf(facts.asked, config, backend), isAskedFor)?.reason ?? null
+  );
 }
 
-const limitsOf = ({ parallel }: Asked, config: Config): Limits => ({
-  ...config.limits,
-  parallel: parallel ?? config.limits.parallel,
-});
+/** What was asked for with the task wins over the config. */
+function limitsOf({ limits }: Asked, config: Config, backend: string): Limits {
+  const { parallel, perProject, perBackend, staggerMs } = config.limits;
+  return {
+    parallel: limits.parallel ?? parallel,
+    perProject: limits.perProject ?? perProject,
+    perBackend:
+      limits.perBackend === null ? perBackend : { ...perBackend, [backend]: limits.perBackend },
+    staggerMs,
+  };
+}
 
 /** The same, by the supervisor: a worker that cannot be started leaves a run that says why. */
 export async function advanceOrFail(

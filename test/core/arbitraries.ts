@@ -223,7 +223,11 @@ export const asked: Arbitrary<Asked> = fc.record<Asked>({
   alias: maybe(hostile),
   answerTimeoutMs: longMs,
   after: fc.array(taskId, { maxLength: 2 }),
-  parallel: fc.oneof(fc.constantFrom(null, "auto" as const), fc.nat()),
+  limits: fc.record({
+    parallel: fc.oneof(fc.constantFrom(null, "auto" as const), fc.nat()),
+    perProject: maybe(fc.nat()),
+    perBackend: maybe(fc.nat()),
+  }),
   policy,
   host: maybe(hostile),
   folder: hostile,

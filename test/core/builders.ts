@@ -6,6 +6,7 @@
 import { type Config, notices } from "../../src/core/config.ts";
 import { type Plan, parsePlan } from "../../src/core/plan.ts";
 import type { Question } from "../../src/core/question.ts";
+import { noLimits } from "../../src/core/policy.ts";
 import { emptyReport, type Failure, type Report } from "../../src/core/stream.ts";
 import type {
   Asked,
@@ -30,7 +31,7 @@ export const asked = (own: Partial<Asked> = {}): Asked => ({
   alias: null,
   answerTimeoutMs: 180_000,
   after: [],
-  parallel: null,
+  limits: noLimits,
   policy: policy(),
   host: null,
   folder: "",

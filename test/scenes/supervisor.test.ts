@@ -65,6 +65,19 @@ describe("the queue", () => {
     expect((await s.dispatchWith({ cwd }, "wait", "--all")).out).toContain("b done");
   });
 
+  test.each([
+    ["--per-project", "1 of this project running (limits.per_project is 1)"],
+    ["--per-backend", "1 of waits running (limits.per_backend.waits is 1)"],
+  ])("%s is for one task", async (flag, reason) => {
+    const s = scene();
+    await s.dispatch("run", "--model", "waits", "--id", "a", "x");
+    await s.dispatch("run", "--model", "waits", flag, "1", "--id", "b", "x");
+    expect(await s.task("b")).toMatchObject({ state: "queued", reason });
+    expect((await s.dispatch("run", "--model", "waits", "--id", "c", "x")).out).toBe(
+      "dispatched c using waits\n",
+    );
+  });
+
   test("many who start at once stay within the limit", async () => {
     const s = sceneWith("parallel: 3, stagger: 0s");
     s.program(
@@ -383,6 +396,8 @@ describe("deadlines", () => {
     ["--answer-timeout", ""],
     ["--parallel", "0"],
     ["--parallel", "many"],
+    ["--per-project", "auto"],
+    ["--per-backend", "1.5"],
   ])("%s %p is refused", async (flag, value) => {
     const s = scene();
     const ran = await s.dispatch("run", flag, value, "x");
