@@ -23,7 +23,10 @@ export function addPlace(token: string, worker: Worker): void {
   writeIn(homePaths().places, token, JSON.stringify(worker));
 }
 
-/** The places of workers that are there by `isThere`; the files of all others are removed. */
+/** Its run's folder may not stand in its place yet. */
+const takenMs = 60_000;
+
+/** The places of workers that are there by `isThere`; the files of others are removed, in time. */
 export function readPlaces(isThere: (worker: Worker) => boolean): Place[] {
   const { places } = homePaths();
   return readNames(places).flatMap((name) => {
@@ -34,7 +37,7 @@ export function readPlaces(isThere: (worker: Worker) => boolean): Place[] {
     const worker = file === null ? null : parsedAs(placeSchema, file.text);
     if (worker !== null && isThere(worker))
       return { project: worker.project, backend: worker.backend, startedMs: file!.modifiedMs };
-    rmSync(path, { force: true });
+    if (file === null || file.modifiedMs < Date.now() - takenMs) rmSync(path, { force: true });
     return [];
   });
 }

@@ -27,7 +27,7 @@ import {
 } from "../store/paths.ts";
 import { note } from "../store/journal.ts";
 import { addPlace } from "../store/places.ts";
-import { create } from "../store/publish.ts";
+import { create, isErrno } from "../store/publish.ts";
 import { isFile } from "../store/read.ts";
 import { placeRun, requestStop, stageRun, writeExit } from "../store/runs.ts";
 import { step } from "../store/step.ts";
@@ -135,9 +135,10 @@ export async function launch<T>(
     const refusal = oneAtATime(() => {
       const why = whyNot();
       if (why !== null) return { why };
+      // First: a worker that is not counted would let others start beside it.
+      countIn(project, task, token, { log: run.log, backend: route.backend });
       if (!placeRun(task, number, staged)) throw runTaken(task);
       isTaken = true;
-      countIn(project, task, token, { log: run.log, backend: route.backend });
       return null;
     });
     if (refusal !== null) {
@@ -166,7 +167,7 @@ export async function launch<T>(
   }
 }
 
-/** A worker that cannot be counted runs all the same. */
+/** Where nothing can be written there at all, and not only for now, it runs all the same. */
 function countIn(
   project: ProjectPaths,
   task: TaskPaths,
@@ -176,6 +177,7 @@ function countIn(
   try {
     addPlace(token, { ...worker, project: project.root });
   } catch (error) {
+    if (!isErrno(error, "EROFS", "EACCES", "EPERM", "ENOTDIR")) throw error;
     note(project, task.id, `its worker is not counted: ${String(error)}`);
   }
 }
