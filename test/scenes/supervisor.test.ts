@@ -84,7 +84,7 @@ describe("the queue", () => {
       "counts",
       `echo + >>"$HOME/count"; gate "$DISPATCH_TASK"; echo - >>"$HOME/count"; tick_all`,
     );
-    const ids = Array.from({ length: 12 }, (_, index) => `t${index}`);
+    const ids = Array.from({ length: 7 }, (_, index) => `t${index}`);
     s.config(
       readFileSync(join(s.env["DISPATCH_HOME"]!, "config.yaml"), "utf8")
         .replace("backends:", "backends:\n  counts: { command: counts }")
@@ -277,9 +277,10 @@ describe("ways forward", () => {
       `echo "$*" >"$HOME/argv"; tick_all; exit 0`,
     );
     await s.dispatch("run", "--id", "it", "x");
-    await appears(s.path("it", "runs/001/exit"));
-    expect(await s.task("it")).toMatchObject({ state: "held", cause: "session_limit", next: null });
     await s.dispatch("wait", "--all");
+    expect(await journal(s)).toMatch(
+      /it: held until \S+: try 1 of 5 after session_limit: You've hit/,
+    );
     expect(readFileSync(join(s.home, "argv"), "utf8")).toContain("--resume s-1");
   });
 
