@@ -1,7 +1,7 @@
 /** What the journal says of tasks: each change of what they are, with its reason. */
 
 import { taskKey } from "../core/event.ts";
-import { derive, isLive, type State } from "../core/state.ts";
+import { derive, isLive, isMoving, type State } from "../core/state.ts";
 import type { Facts } from "../core/task.ts";
 import { note } from "../store/journal.ts";
 import type { ProjectPaths } from "../store/paths.ts";
@@ -14,8 +14,10 @@ export function diary(project: ProjectPaths): (facts: Facts) => void {
     const said = isLive(state) ? state.kind : diaryText(facts, state);
     const before = last.get(taskKey(facts));
     last.set(taskKey(facts), said);
-    // What was so when the supervisor came was written down by the one before.
-    if (before !== undefined && before !== said && !isLive(state)) note(project, facts.id, said);
+    if (before === said || isLive(state)) return;
+    // How tasks ended before the supervisor came was for the one before to write down; what they wait for is not.
+    if (before !== undefined || (isMoving(state) && facts.run !== null))
+      note(project, facts.id, said);
   };
 }
 
