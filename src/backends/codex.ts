@@ -126,6 +126,8 @@ function codexEvents(event: Json): StreamEvent[] {
   }
 }
 
+const longestPauseMs = 3_600_000;
+
 /**
  * Its pauses double from 0.2 s. After a 429 it waits for as long as the service has said, which
  * it tells only where that stands in the text.
@@ -133,7 +135,8 @@ function codexEvents(event: Json): StreamEvent[] {
 function retryEvent(text: string): StreamEvent {
   const cause = causeOf(text) ?? "network";
   const count = /(\d+)\/\d/.exec(text)?.[1];
-  const ownMs = count === undefined ? null : 200 * 2 ** (Number(count) - 1);
+  const ownMs =
+    count === undefined ? null : Math.min(longestPauseMs, 200 * 2 ** (Number(count) - 1));
   const pauseMs = cause === "rate_limit" ? resetOf(text, 0) : ownMs;
   return { kind: "retry", text, cause, ...(pauseMs !== null && { pauseMs }) };
 }

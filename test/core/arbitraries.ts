@@ -165,7 +165,10 @@ const events: { [K in StreamEvent["kind"]]: Arbitrary<Extract<StreamEvent, { kin
   piece: fc.record({ kind: fc.constant("piece"), text: hostile }),
   tool: fc.record({ kind: fc.constant("tool"), text: hostile }),
   output: fc.record({ kind: fc.constant("output"), text: hostile }),
-  retry: fc.record({ kind: fc.constant("retry"), text: hostile, cause: maybe(cause) }),
+  retry: fc.record(
+    { kind: fc.constant("retry"), text: hostile, cause: maybe(cause), pauseMs: fc.nat() },
+    { requiredKeys: ["kind", "text", "cause"] },
+  ),
   limit: fc.record({ kind: fc.constant("limit"), text: hostile, resetsAtMs: timeMs }),
   error: fc.record({ kind: fc.constant("error"), text: hostile, cause: maybe(cause) }),
   usage: fc.record({ kind: fc.constant("usage"), tokens }),

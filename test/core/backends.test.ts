@@ -1222,6 +1222,18 @@ describe("the trouble that a CLI is in, and until when", () => {
     ],
     [
       "codex",
+      "a number of tries that nobody has set",
+      [reconnecting(99_999, "stream disconnected before completion")],
+      {
+        cause: "network",
+        evidence: "Reconnecting... 99999/5 (stream disconnected before completion)",
+        resetsAtMs: null,
+        tries: 1,
+        pauseMs: 3_600_000,
+      },
+    ],
+    [
+      "codex",
       "a rate limit, with the pause that the service asks for",
       [
         reconnecting(

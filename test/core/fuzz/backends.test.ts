@@ -21,6 +21,7 @@ const readers = [...backends, backendNamed("a command of one's own")].filter(
 const text = v.string();
 const cause = v.nullable(v.picklist(causes));
 const finite = v.pipe(v.number(), v.finite());
+const pauseMs = v.exactOptional(finite);
 const tokens = v.strictObject({ input: finite, cached: finite, output: finite });
 const costUsd = v.nullable(finite);
 
@@ -34,7 +35,7 @@ const event = v.variant("kind", [
   ...(["said", "piece", "tool", "output"] as const).map((kind) =>
     v.strictObject({ kind: v.literal(kind), text }),
   ),
-  v.strictObject({ kind: v.literal("retry"), text, cause }),
+  v.strictObject({ kind: v.literal("retry"), text, cause, pauseMs }),
   v.strictObject({ kind: v.literal("limit"), text, resetsAtMs: finite }),
   v.strictObject({ kind: v.literal("error"), text, cause }),
   v.strictObject({ kind: v.literal("usage"), tokens }),
@@ -56,7 +57,9 @@ const report = v.strictObject({
   ok: v.nullable(v.boolean()),
   text: v.nullable(text),
   failure: v.nullable(v.strictObject(failure)),
-  trouble: v.nullable(v.strictObject({ ...failure, tries: v.pipe(v.number(), v.minValue(1)) })),
+  trouble: v.nullable(
+    v.strictObject({ ...failure, tries: v.pipe(v.number(), v.minValue(1)), pauseMs }),
+  ),
   denied: v.array(text),
   tokens: v.nullable(tokens),
   costUsd,
@@ -106,9 +109,9 @@ const plain = soup(
 );
 
 const samples = join(import.meta.dir, "../../real/samples");
-const real = readdirSync(samples).map((name) =>
-  readFileSync(join(samples, name), "utf8").trimEnd().split("\n"),
-);
+const real = readdirSync(samples, { recursive: true, encoding: "utf8" })
+  .filter((name) => name.endsWith(".jsonl"))
+  .map((name) => readFileSync(join(samples, name), "utf8").trimEnd().split("\n"));
 
 type Container = Record<string | number, unknown>;
 /** Every place of a value: what holds it, and under which key. */
@@ -130,7 +133,7 @@ const odd = fc.oneof(
 /** A real line, in which values were taken out, replaced, swapped, wrapped, or which was cut off. */
 const spoilt = fc
   .tuple(
-    fc.constantFrom(...real.flat()),
+    fc.constantFrom(...real.flat().filter((line) => line.startsWith("{"))),
     fc.array(
       fc.tuple(fc.constantFrom("drop", "replace", "swap", "wrap"), fc.nat(), fc.nat(), odd),
       { minLength: 1, maxLength: 4 },
