@@ -7,7 +7,8 @@ import { eventText } from "../render/human.ts";
 import { eventToJson } from "../render/json.ts";
 import { note } from "../store/journal.ts";
 import type { ProjectPaths } from "../store/paths.ts";
-import { addTold, notifyName, readLedger } from "../store/told.ts";
+import { addTold, notifyLedger, notifyName, readLedger } from "../store/told.ts";
+import { holdLock } from "../unix/lock.ts";
 import { feed } from "../unix/spawn.ts";
 import { leftBy } from "./news.ts";
 import { othersFor } from "./others.ts";
@@ -28,6 +29,9 @@ export async function notifyUser(
   all: readonly Facts[],
   notify: Notify,
 ): Promise<void> {
+  // One that its supervisor has left behind may still be at it.
+  const lock = holdLock(notifyLedger(project));
+  if (lock === null) return;
   const told = readLedger(project, notifyName);
   const events = all.flatMap((facts) => eventsOf(facts, Date.now()));
   const news = events.filter(({ key }) => !told.has(key));
@@ -48,6 +52,7 @@ export async function notifyUser(
     notifyName,
     news.filter((event) => !wanted.includes(event)).map(({ key }) => key),
   );
+  lock.release();
 }
 
 async function byCommand({ command }: Notify, body: string): Promise<void> {

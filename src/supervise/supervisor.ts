@@ -26,7 +26,7 @@ import { tasksStarter, type Try } from "./starting.ts";
 
 /** Many workers change many files: so often is enough. */
 const paceMs = 250;
-const notifyAgainMs = 60_000;
+const notifyAgainMs = 5_000;
 const pauseFromMs = 60_000;
 
 /** What is done by processes of their own. */
