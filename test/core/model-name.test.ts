@@ -164,7 +164,7 @@ describe("words that have the shape of a model's name, last one first", () => {
   test.each([
     ["a long word before an underscore", `cursor${"a".repeat(26)}_x`],
     ["a long prompt", "use cursor-1.2.3/a:b ".repeat(5_000)],
-  ])("are found in no time: %s", (_, text) => {
+  ])("come back from: %s", (_, text) => {
     const before = performance.now();
     modelLikeMentions(text);
     expect(performance.now() - before).toBeLessThan(150);

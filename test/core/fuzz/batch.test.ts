@@ -162,7 +162,7 @@ describe("a batch that is right", () => {
   );
 });
 
-describe("it is read in no time", () => {
+describe("hostile texts", () => {
   const under = (start: string) => (length: number) => start.repeat(length / start.length);
   comesBack(parseBatch, {
     hashes: "#",
