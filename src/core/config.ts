@@ -122,6 +122,13 @@ const wholeNumber = (least: number) =>
     v.integer("expected a whole number"),
     v.minValue(least, `expected ${least} or more`),
   );
+const count = [
+  v.pipe(
+    v.literal("none"),
+    v.transform(() => Infinity),
+  ),
+  wholeNumber(1),
+] as const;
 const names = v.array(name, "expected a list of names");
 const truth = v.boolean("expected true or false");
 
@@ -140,8 +147,8 @@ const aliasEntries = {
 };
 const agentEntries = { command: text };
 const limitEntries = {
-  parallel: v.nullish(v.union([v.literal("auto"), wholeNumber(1)], "expected auto or a number")),
-  per_project: v.nullish(wholeNumber(1)),
+  parallel: v.nullish(v.union([v.literal("auto"), ...count], "expected auto, none or a number")),
+  per_project: v.nullish(v.union(count, "expected a number or none")),
   per_backend: record(wholeNumber(1)),
   stagger: v.nullish(duration),
   depth: v.nullish(wholeNumber(0)),

@@ -7,7 +7,7 @@ import { formatDuration } from "../core/duration.ts";
 import type { Event } from "../core/event.ts";
 import { answerCommand, nextCommand } from "../core/next.ts";
 import { type Item, progress } from "../core/plan.ts";
-import { isStalled, silentSinceMs } from "../core/policy.ts";
+import { isStalled, silentSinceMs, troubleKind } from "../core/policy.ts";
 import type { Question } from "../core/question.ts";
 import type { Route } from "../core/route.ts";
 import type { StreamEvent, Tokens } from "../core/stream.ts";
@@ -198,9 +198,8 @@ function taskText(
   const detail = isShown ? null : (waits ?? stateDetail(state));
   if (detail !== null) lines.push(`  ${detail}`);
   if (isStalled(facts, nowMs)) lines.push(`  ${silence(nowMs - silentSinceMs(facts)!)}`);
-  const trouble = isLive(state) ? facts.run?.report.trouble : null;
-  if (trouble)
-    lines.push(`  trouble (${trouble.cause}), try ${trouble.tries}: ${quoted(trouble.evidence)}`);
+  const trouble = isLive(state) ? troubleText(facts, nowMs) : null;
+  if (trouble !== null) lines.push(`  ${trouble}`);
   const next = state.kind === "done" && !inFull ? null : nextCommand(facts, state, others);
   if (next !== null) lines.push(`  next: ${next}`);
   return lines.join("\n");
@@ -222,6 +221,14 @@ function bullet(state: State): string {
     default:
       return paint("cyan", "●");
   }
+}
+
+/** Null where there is none, or its CLI has got past it. */
+function troubleText({ run }: Facts, nowMs: number): string | null {
+  const trouble = run?.report.trouble ?? null;
+  if (trouble === null || troubleKind(trouble, nowMs - (run?.saidMs ?? nowMs)) === null)
+    return null;
+  return `trouble (${trouble.cause}), try ${trouble.tries}: ${quoted(trouble.evidence)}`;
 }
 
 const silence = (ms: number) => `silent for ${formatDuration(ms)}`;

@@ -369,7 +369,7 @@ describe("a wrong value is an error, where it stands", () => {
     [
       "how many at a time",
       "limits: { parallel: many }\n",
-      ['1:21 error expected auto or a number, found "many"'],
+      ['1:21 error expected auto, none or a number, found "many"'],
     ],
     [
       "none at a time",

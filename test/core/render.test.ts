@@ -594,7 +594,9 @@ describe("a hostile worker", () => {
             plan: plan(),
             asked: asked({ items: [] }),
             run: live({
-              report: report({ trouble: { ...failure({ evidence: forged }), tries: 1 } }),
+              report: report({
+                trouble: { ...failure({ cause: "network", evidence: forged }), tries: 1 },
+              }),
             }),
           }),
         ]),
