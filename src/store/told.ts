@@ -27,10 +27,17 @@ const ledgerLimit = 16 * 1024 * 1024;
 export const ledgerName = (host: string | null): string =>
   host === null ? "person" : createHash("sha256").update(host).digest("hex").slice(0, 16);
 
-/** Its lines. Throws where what is told could not be remembered: it would be told for ever. */
+/**
+ * Its lines. Throws where what is told could not be remembered, or what was told cannot be
+ * known, since the project's folder has been moved away: it would be told again.
+ */
 export function readLedger(project: ProjectPaths, name: string): Set<string> {
   const path = ledgerPath(project, name);
-  const file = readText(path, ledgerLimit);
+  const first = readText(path, ledgerLimit);
+  if (first === null && !existsSync(project.told))
+    throw failed("ledger", `${project.told} is not there`, "dispatch status");
+  // It may have come back just then.
+  const file = first ?? readText(path, ledgerLimit);
   if (file === null ? existsSync(path) : file.isCut) {
     throw failed(
       "ledger",
