@@ -8,6 +8,7 @@ import type { ProjectPaths, TaskPaths } from "../store/paths.ts";
 import { runNumbers } from "../store/runs.ts";
 import { createTask, taskExists } from "../store/tasks.ts";
 import { step } from "../store/step.ts";
+import { oneAtATime } from "./admission.ts";
 import { advance, type Advanced } from "./advance.ts";
 import { removeAll, tmpsOf } from "./clean.ts";
 import { rememberModel } from "./routing.ts";
@@ -50,9 +51,16 @@ export async function startTasks(
 }
 
 async function takeBack(task: TaskPaths): Promise<void> {
-  const tmps = tmpsOf(task);
-  await stopRuns(task, runNumbers(task), takeBackMs).catch(() => false);
-  removeAll([...tmps, task.folder]);
+  for (let isGone = false; !isGone;) {
+    const numbers = runNumbers(task);
+    await stopRuns(task, numbers, takeBackMs).catch(() => false);
+    // The supervisor may have started the next one meanwhile: its worker must not be left without a task.
+    isGone = oneAtATime(() => {
+      if (runNumbers(task).length > numbers.length) return false;
+      removeAll([...tmpsOf(task), task.folder]);
+      return true;
+    });
+  }
 }
 
 function takeTask(
