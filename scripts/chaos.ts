@@ -5,6 +5,7 @@
  *     bun run chaos --storms 100 --jobs 2     seeds from a random one on
  *     bun run chaos --seed 42 --storms 1      one of them again
  *     bun run chaos --seed 42 --plan          what would happen in it
+ *     bun run chaos --again                   all that have failed once
  */
 
 import {
@@ -23,6 +24,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { check, type Violation } from "./chaos/check.ts";
+import { onceFailed } from "./chaos/failed.ts";
 import { tokenFile } from "./chaos/ground.ts";
 import { many } from "./chaos/many.ts";
 import { placed } from "./chaos/namespace.ts";
@@ -46,6 +48,7 @@ const { values: given } = parseArgs({
     seed: { type: "string" },
     storms: { type: "string", default: "20" },
     jobs: { type: "string", default: "2" },
+    again: { type: "boolean", default: false },
     many: { type: "boolean", default: false },
     reboot: { type: "boolean", default: false },
     plan: { type: "boolean", default: false },
@@ -140,10 +143,10 @@ function endStormIn(token: string): void {
   if (existsSync(token)) killAll(`${tokenVariable}=${readFileSync(token, "utf8")}`);
 }
 
-async function storms(first: number, count: number, jobs: number): Promise<number> {
+async function storms(seeds: readonly number[], jobs: number): Promise<number> {
   const folder = madeFolder();
-  console.log(`${count} storms from seed ${first} on, in ${folder}`);
-  const left = Array.from({ length: count }, (_, index) => first + index);
+  console.log(`${seeds.length} storms, the first of seed ${seeds[0]}, in ${folder}`);
+  const left = [...seeds];
   const results: Result[] = [];
   const work = async () => {
     for (let next = left.shift(); next !== undefined; next = left.shift()) {
@@ -237,4 +240,8 @@ else if (given.one) await one(given.folder!);
 else if (given.back) await back(given.folder!);
 else if (given.many) process.exitCode = await crowd();
 else if (given.reboot) process.exitCode = await reboots();
-else process.exitCode = await storms(seed, Number(given.storms), Number(given.jobs));
+else if (given.again) process.exitCode = await storms(onceFailed, Number(given.jobs));
+else {
+  const seeds = Array.from({ length: Number(given.storms) }, (_, index) => seed + index);
+  process.exitCode = await storms(seeds, Number(given.jobs));
+}

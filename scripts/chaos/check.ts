@@ -373,21 +373,23 @@ function* brokenLimits(record: Record, cases: readonly Case[]): Generator<string
   // The places of workers whose logs cannot be seen for a moment are forgotten.
   if (ground === "moved away") return;
   const lives = cases.flatMap(({ plan, diary, task }) => {
-    const tokens = new Map(task?.runs.map(({ token, log }) => [token, log]));
+    const runs = new Map(task?.runs.map((run) => [run.token, run]));
     return livesIn(plan.project, plan.id, diary).map((life) => ({
       ...life,
       plan,
-      isClaude: (tokens.get(life.token) ?? "").includes('"type":"system"'),
+      backend: runs.get(life.token)?.backend,
+      letInMs: runs.get(life.token)?.startedMs ?? life.fromMs,
     }));
   });
   for (const life of lives) {
-    const { plan, fromMs, isClaude } = life;
+    const { plan, fromMs, letInMs, backend } = life;
     const others = lives.filter(
-      (each) => each !== life && each.fromMs <= fromMs && each.toMs > fromMs,
+      (each) =>
+        each !== life && each.letInMs < letInMs && each.fromMs <= fromMs && each.toMs > fromMs,
     );
     const most = plan.parallel ?? config.parallel;
     const here = others.filter(({ project }) => project === plan.project).length;
-    const alike = others.filter((each) => each.isClaude === isClaude).length;
+    const alike = others.filter((each) => each.backend === backend).length;
     const at = `when run ${life.token} of ${plan.id} began`;
     if (others.length >= most) yield `${others.length} ran ${at}, the limit is ${most}`;
     if (here >= (config.perProject ?? Infinity)) yield `${here} of ${plan.project} ran ${at}`;

@@ -10,6 +10,9 @@ import { namesIn } from "./driver.ts";
 export interface Run {
   number: number;
   token: string;
+  backend: string;
+  /** When it was let in. */
+  startedMs: number;
   /** As the shim wrote it; null where there is none, or only a part. */
   exit: number | null;
   /** Null: nobody stopped it. "": a person did. */
@@ -87,10 +90,13 @@ function questionsIn(ipc: string): Asked[] {
 function runIn(folder: string, number: number): Run | null {
   const record = textOf(join(folder, "command.json"));
   if (record === null) return null;
+  const { token, backend, started } = JSON.parse(record) as Record<string, string>;
   const code = /^(\d+)\n$/.exec(textOf(join(folder, "exit")) ?? "")?.[1];
   return {
     number,
-    token: (JSON.parse(record) as { token: string }).token,
+    token: token!,
+    backend: backend!,
+    startedMs: Date.parse(started!),
     exit: code === undefined ? null : Number(code),
     stop: textOf(join(folder, "stop")),
     log: textOf(join(folder, "log")) ?? "",

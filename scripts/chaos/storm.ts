@@ -201,8 +201,18 @@ async function bringToRest(driver: Driver, record: Record): Promise<void> {
 async function lookAtRest(driver: Driver, record: Record): Promise<void> {
   const { ground, plan } = driver;
   const hosts = driver.hostPids();
-  const isLeft = ({ pid, kind, words }: Process) =>
-    !hosts.includes(pid) && !(kind === "other" && words[0] === "sleep");
+  const waiting = new Set<string>();
+  for (const project of plan.projects) {
+    const { out } = await driver.dispatch(project, ["status", "--json"]);
+    const tasks = (out === "" ? [] : JSON.parse(out).tasks) as { state: string }[];
+    // Behind a limit that is lifted in an hour, say.
+    if (tasks.some(({ state }) => state === "held" || state === "queued"))
+      waiting.add(ground.projectOf(project));
+  }
+  const isLeft = ({ pid, kind, words, cwd }: Process) =>
+    !hosts.includes(pid) &&
+    !(kind === "other" && words[0] === "sleep") &&
+    !(kind === "supervisor" && waiting.has(cwd));
   const deadline = performance.now() + goneMs;
   let left = processesOf(ground.mark).filter(isLeft);
   for (; left.length > 0 && performance.now() < deadline; await Bun.sleep(pollMs))

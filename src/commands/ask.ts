@@ -15,11 +15,12 @@ import { currentProject, requireTask } from "../cli/project.ts";
 import { print, printJson } from "../render/write.ts";
 import { acknowledge, postQuestion, readAnswer, readMailbox } from "../store/mailbox.ts";
 import { keepNotes } from "../supervise/notes.ts";
-import { runPaths, type TaskPaths } from "../store/paths.ts";
+import { type RunPaths, runPaths, type TaskPaths } from "../store/paths.ts";
 import { step } from "../store/step.ts";
-import { latestRun, readExit, readRecord } from "../store/runs.ts";
+import { latestRun, readExit, readPid, readRecord } from "../store/runs.ts";
 import { readAsked } from "../store/tasks.ts";
 import { defaultAnswerTimeoutMs } from "../core/config.ts";
+import { numbersOf, processIdentity } from "../unix/processes.ts";
 import { watchTicks } from "../unix/watch.ts";
 
 const heartbeatMs = 1_000;
@@ -105,7 +106,14 @@ function isOrphaned(task: TaskPaths): boolean {
   if (token === undefined || token === "") return false;
   const run = runPaths(task, latestRun(task));
   const record = readRecord(run);
-  return record !== null && (record.token !== token || readExit(run) !== null);
+  return record !== null && (record.token !== token || readExit(run) !== null || isKilled(run));
+}
+
+/** A worker that was killed with its shim leaves no record; its shell may go on waiting for nobody. */
+function isKilled(run: RunPaths): boolean {
+  const pid = readPid(run);
+  const isSeen = process.env["DISPATCH_PIDS"] === numbersOf();
+  return pid !== null && isSeen && processIdentity(pid) === null;
 }
 
 /** A question that was asked before and is still open, or whose answer was never read, is not asked twice. */

@@ -94,6 +94,12 @@ export function readExit(run: RunPaths): { code: number; atMs: number } | null {
   return file === null || code === undefined ? null : { code: Number(code), atMs: file.modifiedMs };
 }
 
+/** The number of the worker's process; null while there is none. */
+export function readPid(run: RunPaths): number | null {
+  const pid = /^(\d+)\n$/.exec(readText(run.pid, 64)?.text ?? "")?.[1];
+  return pid === undefined ? null : Number(pid);
+}
+
 /** An exit record for a worker whose shim could not even be started. */
 export function writeExit(run: RunPaths, code: number): void {
   create(run.exit, `${code}\n`);

@@ -8,6 +8,7 @@ import { backendNamed, type Backend, type Work } from "../backends/index.ts";
 import { failed } from "../core/error.ts";
 import type { Route } from "../core/route.ts";
 import { withoutHost } from "../unix/host.ts";
+import { numbersOf } from "../unix/processes.ts";
 import { cliPath } from "./discover.ts";
 
 export interface Command {
@@ -49,6 +50,7 @@ export function buildCommand(
     DISPATCH_DEPTH: String(dispatchDepth() + 1),
     DISPATCH_ASK_LIMIT: String(backend.askLimitMs),
     DISPATCH_MODEL: route.model,
+    DISPATCH_PIDS: numbersOf(),
     TMPDIR: mark.tmp,
     PATH: [dirname(process.execPath), env["PATH"] ?? "/usr/local/bin:/usr/bin:/bin"].join(
       delimiter,

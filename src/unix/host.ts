@@ -49,6 +49,7 @@ const hostVariables = new Set([
   "DISPATCH_TASK",
   "DISPATCH_TASK_DIR",
   "DISPATCH_RUN",
+  "DISPATCH_PIDS",
   // They make a compiled Bun program load or become something else.
   "BUN_OPTIONS",
   "BUN_BE_BUN",

@@ -71,7 +71,8 @@ function boot(): string {
   }
 }
 
-function numbersOf(): string {
+/** The name space that process numbers are of: in another one the same number is another process. */
+export function numbersOf(): string {
   try {
     return readlinkSync("/proc/self/ns/pid");
   } catch {
