@@ -243,11 +243,11 @@ function* readByNobody({ task, diary }: Case, { did }: Record): Generator<string
     if (killedMs === undefined) continue;
     const nextMs = starts[index + 1]?.atMs ?? Infinity;
     for (const { number, readMs } of task?.questions ?? [])
-      if (readMs !== null && readMs > killedMs + settledMs && readMs < nextMs)
+      if (readMs !== null && readMs > killedMs + settledMs && readMs < nextMs - settledMs)
         yield `answer ${number} was acknowledged ${Math.round(readMs - killedMs)} ms after the worker's end`;
   }
 }
-/** What was on its way when the worker was killed has arrived by then. */
+/** What was on its way when the worker was killed has arrived by then; and the file system's clock is coarse. */
 const settledMs = 200;
 
 function* lostNotes({ plan, task }: Case, { ran }: Record): Generator<string> {
