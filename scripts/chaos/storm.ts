@@ -45,7 +45,7 @@ export interface Record {
 export async function runStorm(plan: StormPlan, folder: string, program: string): Promise<Record> {
   const { driver, record } = startStorm(plan, folder, program);
   await rage(driver, record);
-  calm(driver);
+  calm(driver, record);
   await endStorm(driver, record);
   return record;
 }
@@ -165,14 +165,15 @@ async function happen(driver: Driver, event: Event): Promise<string> {
 }
 
 /** Chaos stops: every gate is open, and nobody is left who is to end at a step, but for the very end. */
-function calm({ ground }: Driver): void {
+function calm({ ground }: Driver, record: Record): void {
   aimActs(ground, null);
   for (const gate of [...gates, quietGate]) ground.openGate(gate);
   for (const each of processesOf(ground.mark)) {
     const isAimed = each.environ.includes("\0DISPATCH_STEP=");
     const isEnding = each.environ.includes("\0DISPATCH_STEP=before the supervisor lets go");
     const isOfDispatch = !["worker", "shim", "other"].includes(each.kind);
-    if (isOfDispatch && isAimed && !isEnding) killOne(each, ground.mark);
+    if (isOfDispatch && isAimed && !isEnding && killOne(each, ground.mark))
+      record.did.push({ atMs: Date.now(), what: `kill ${each.kind} ${each.pid}` });
   }
 }
 
