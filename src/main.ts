@@ -17,10 +17,14 @@ const commands = {
   result: () => import("./commands/result.ts"),
   stop: () => import("./commands/stop.ts"),
   resume: () => import("./commands/resume.ts"),
+  diff: () => import("./commands/diff.ts"),
+  merge: () => import("./commands/merge.ts"),
+  pr: () => import("./commands/pr.ts"),
   clean: () => import("./commands/clean.ts"),
   models: () => import("./commands/models.ts"),
   config: () => import("./commands/config.ts"),
   setup: () => import("./commands/setup.ts"),
+  doctor: () => import("./commands/doctor.ts"),
   skill: () => import("./commands/skill.ts"),
   guide: () => import("./commands/guide.ts"),
   demo: () => import("./commands/demo.ts"),
@@ -72,7 +76,7 @@ async function dispatch(argv: string[]): Promise<void> {
   const args = readArguments(isBare ? "" : first, (command.args ?? {}) as ArgsDef, rawArgs);
   await command.run!({ rawArgs, args: args as never, cmd: command });
   // What is still open (a watch, a timer) must not keep a finished command alive.
-  process.exit();
+  process.exit(process.exitCode);
 }
 
 /** Commands differ in their arguments; from here on only what they share counts. */

@@ -49,7 +49,10 @@ export function addEndedTasks(root: string, count: number): void {
         retry: { attempts: 5, firstMs: 5_000, longestMs: 600_000 },
         fallback: [],
         resumeLost: false,
+        verifyRetries: 0,
       },
+      worktree: null,
+      verify: null,
       host: null,
       folder: "",
       environment: null,
@@ -90,7 +93,8 @@ function addEndedRun(task: TaskPaths, staged: string, cwd: string, prompt: strin
     said: "opus",
     why: "it is new",
     wish: null,
-    streak: { attempt: 0, tried: [], done: 0, answers: [] },
+    verify: null,
+    streak: { attempt: 0, tried: [], done: 0, answers: [], checks: 0 },
   };
   stageRun(staged, { prompt, record });
   placeRun(task, 1, staged);

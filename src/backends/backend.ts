@@ -16,6 +16,10 @@ export interface Work {
   /** The prompt's file, for prompts too long for an argument. */
   promptPath: string;
   cwd: string;
+  /** Where it has to write besides: its task's folder, where that is not below `cwd`. */
+  folders: readonly string[];
+  /** What git writes to when a worktree is worked in; none in a checkout of the user's. */
+  gitFolders: readonly string[];
   /** The session to open under this id (fresh) or to go on with (resume). */
   session: string | null;
   resume: boolean;

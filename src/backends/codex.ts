@@ -38,6 +38,7 @@ export const codex: Backend = {
     policy: ["exec", "-s", "workspace-write", "--skip-git-repo-check", "-C", work.cwd],
     args: [
       ...(work.model === null ? [] : ["-m", work.model]),
+      ...[...work.folders, ...work.gitFolders].flatMap((folder) => ["--add-dir", folder]),
       "--json",
       // Unreachable, it would otherwise try again for ever.
       "-c",

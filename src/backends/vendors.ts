@@ -23,6 +23,8 @@ import {
 } from "./reading.ts";
 
 const flag = (name: string, value: string | null) => (value === null ? [] : [name, value]);
+const reaching = ({ folders }: Work) =>
+  folders.flatMap((folder) => flag("--include-directories", folder));
 const resumed = (name: string, { resume, session }: Work) => (resume ? flag(name, session) : []);
 const oneIdPerLine = (stdout: string) =>
   stdout
@@ -75,7 +77,13 @@ export const vendors: readonly Backend[] = [
     askLimitMs: 240_000,
     invocation: (work) => ({
       policy: ["--approval-mode", "yolo", "--skip-trust"],
-      args: ["-o", "stream-json", ...flag("-m", work.model), ...resumed("--resume", work)],
+      args: [
+        "-o",
+        "stream-json",
+        ...flag("-m", work.model),
+        ...reaching(work),
+        ...resumed("--resume", work),
+      ],
       promptBy: "stdin",
       // Without it a second process is started that ignores TERM for a minute.
       env: { GEMINI_CLI_NO_RELAUNCH: "true" },
@@ -87,7 +95,13 @@ export const vendors: readonly Backend[] = [
     install: "npm install -g @qwen-code/qwen-code",
     invocation: (work) => ({
       policy: ["--approval-mode", "yolo"],
-      args: ["-o", "stream-json", ...flag("-m", work.model), ...resumed("-r", work)],
+      args: [
+        "-o",
+        "stream-json",
+        ...flag("-m", work.model),
+        ...reaching(work),
+        ...resumed("-r", work),
+      ],
       promptBy: "stdin",
     }),
   }),

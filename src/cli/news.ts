@@ -5,7 +5,7 @@ import type { Event } from "../core/event.ts";
 import { eventText, type Left } from "../render/human.ts";
 import type { Others } from "./others.ts";
 import type { ProjectPaths } from "../store/paths.ts";
-import { changedDuring, outputOf } from "../supervise/left.ts";
+import { changedBy, outputOf } from "../supervise/left.ts";
 
 /** For each of the events, what its task has left: the output's path, what changed while it ran, who could go on. */
 export function leftBy(
@@ -14,7 +14,7 @@ export function leftBy(
   others: Others,
 ): (event: Event) => Left {
   const ended = events.flatMap(({ kind, facts }) => (kind === "outcome" ? facts : []));
-  const changed = changedDuring(project, ended);
+  const changed = changedBy(project, ended);
   return ({ kind, facts }) => ({
     output: outputOf(project, facts),
     changed: kind === "outcome" ? changed(facts) : null,

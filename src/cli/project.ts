@@ -8,6 +8,7 @@ import {
   dispatchFolder,
   type ProjectPaths,
   projectPaths,
+  rootAbove,
   type TaskPaths,
   taskPaths,
 } from "../store/paths.ts";
@@ -36,7 +37,7 @@ function projectOf(taskFolder: string): ProjectPaths {
 
 function currentRoot(): string {
   const here = process.cwd();
-  return gitTopLevel(here) ?? here;
+  return rootAbove(gitTopLevel(here) ?? here);
 }
 
 /** Where the person stands, below the project's root. */

@@ -24,6 +24,10 @@ export interface TaskRequest {
   ids: () => Generator<string>;
   /** It is to run in a worktree of its own. */
   worktree: boolean;
+  /** The check that was named for it, or null; "none" for none at all. */
+  verify: string | null;
+  /** How often its worker is told of a check that has failed; null: as the config says. */
+  verifyRetries: number | null;
   /** Ids of the tasks that it comes after. */
   after: string[];
   times: Times;
@@ -45,6 +49,9 @@ interface Given {
   parallel?: string | undefined;
   "per-project"?: string | undefined;
   "per-backend"?: string | undefined;
+  worktree?: boolean | undefined;
+  verify?: string | undefined;
+  "retry-on-verify"?: string | undefined;
   after: string[];
   items: readonly string[];
   files: string[];
@@ -99,7 +106,9 @@ function batchRequests(text: string, given: Given): TaskRequest[] {
     model: task.model ?? model ?? null,
     id: task.id,
     ids: () => idCandidates(slug(task.title) ?? "task"),
-    worktree: task.worktree || wantsWorktree(task.title),
+    worktree: task.worktree || given.worktree === true || wantsWorktree(task.title),
+    verify: task.verify ?? verifyOf(given),
+    verifyRetries: verifyRetriesOf(given),
     after: [...given.after, ...task.after],
     times: {
       timeLimitMs: task.times.timeLimitMs ?? common.timeLimitMs,
@@ -140,7 +149,9 @@ async function singleRequest(given: Given): Promise<TaskRequest> {
     model: given.model ?? null,
     id: id ?? null,
     ids: () => idCandidates(slug(title) ?? slug(prompt) ?? "task"),
-    worktree: wantsWorktree(prompt),
+    worktree: given.worktree === true || wantsWorktree(prompt),
+    verify: verifyOf(given),
+    verifyRetries: verifyRetriesOf(given),
     after: given.after,
     times: timesOf(given),
     limits: limitsOf(given),
@@ -176,6 +187,18 @@ const limitsOf = (given: Given): OwnLimits => ({
   perProject: countOf(given, "per-project"),
   perBackend: countOf(given, "per-backend"),
 });
+
+function verifyOf({ verify }: Given): string | null {
+  if (verify === undefined) return null;
+  checkText(verify, "check", 'for example: --verify "npm test", or none');
+  return verify.trim();
+}
+
+function verifyRetriesOf({ "retry-on-verify": said }: Given): number | null {
+  if (said === undefined) return null;
+  if (/^\d{1,3}$/.test(said)) return Number(said);
+  throw usageError(`--retry-on-verify ${said}: expected a number`);
+}
 
 function countOf(given: Given, flag: "parallel" | "per-project" | "per-backend", more = "") {
   const said = given[flag];

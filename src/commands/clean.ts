@@ -4,9 +4,11 @@ import { derive, isLive, isMoving } from "../core/state.ts";
 import type { Facts } from "../core/task.ts";
 import { json } from "../cli/arguments.ts";
 import { currentProject, requireTasks } from "../cli/project.ts";
+import { rescuedText } from "../render/human.ts";
 import { print, printJson } from "../render/write.ts";
-import { taskPaths } from "../store/paths.ts";
-import { cleanTask, sweep } from "../supervise/clean.ts";
+import { type ProjectPaths, taskPaths } from "../store/paths.ts";
+import { cleanTask, sweep, whyKeep } from "../supervise/clean.ts";
+import type { Rescued } from "../supervise/rescue.ts";
 import { observeAll } from "../supervise/observe.ts";
 
 const args = {
@@ -17,6 +19,11 @@ const args = {
     description: "these tasks; else all that are done",
   },
   all: { type: "boolean", description: "all that have ended, however they ended" },
+  unmerged: {
+    type: "boolean",
+    description:
+      "also what is in no branch but the task's own; it is kept under refs/dispatch/rescue",
+  },
   "dry-run": { type: "boolean", description: "say what would be removed" },
   json,
 } as const;
@@ -31,7 +38,7 @@ function idsAwaited(all: readonly Facts[], wanted: readonly Facts[]): Map<string
 }
 
 export default defineCommand({
-  meta: { name: "clean", description: "remove the folders of tasks that are done" },
+  meta: { name: "clean", description: "remove tasks that are done, with their worktrees" },
   args,
   run({ args: given }) {
     const project = currentProject();
@@ -60,13 +67,64 @@ export default defineCommand({
       );
     }
     const doomed = wanted.filter(({ id }) => !awaited.has(id));
+    const kept = given.unmerged ? [] : keptOf(project, doomed);
+    if (ids !== null && kept.length > 0) {
+      const { id, why } = kept[0]!;
+      throw refused(
+        "unmerged",
+        `${id} holds ${why}; nothing was removed`,
+        `dispatch merge ${id}; or dispatch clean ${id} --unmerged, which keeps it under refs/dispatch/rescue`,
+      );
+    }
     const isReal = !given["dry-run"];
-    const removed = doomed
-      .map(({ id }) => id)
-      .filter((id) => !isReal || cleanTask(project, taskPaths(project, id)));
+    const removed: { id: string; rescued: Rescued }[] = [];
+    for (const { id } of doomed.filter((facts) => !kept.some((each) => each.id === facts.id))) {
+      const cleaned = isReal ? clean(project, id, kept) : nothingRescued;
+      if (cleaned !== null) removed.push({ id, rescued: cleaned });
+    }
     if (isReal) sweep(project);
-    if (given.json) return printJson({ schema: 1, removed, dry_run: given["dry-run"] ?? false });
+    if (given.json) {
+      return printJson({
+        schema: 1,
+        removed: removed.map(({ id }) => id),
+        kept,
+        rescued: removed.flatMap(({ id, rescued }) => rescued.refs.map((ref) => ({ id, ref }))),
+        dry_run: given["dry-run"] ?? false,
+      });
+    }
     const verb = given["dry-run"] ? "would remove" : "removed";
-    print(removed.length === 0 ? "nothing to remove" : `${verb} ${removed.join(", ")}`);
+    print(
+      [
+        removed.length === 0
+          ? "nothing to remove"
+          : `${verb} ${removed.map(({ id }) => id).join(", ")}`,
+        ...removed.flatMap(({ rescued }) => rescuedText(rescued)),
+        ...kept.map(({ id, why }) => `${given["dry-run"] ? "would keep" : "kept"} ${id}: ${why}`),
+      ].join("\n"),
+    );
   },
 });
+
+interface Kept {
+  id: string;
+  why: string;
+}
+
+const nothingRescued: Rescued = { refs: [], folder: null };
+
+const keptOf = (project: ProjectPaths, all: readonly Facts[]): Kept[] =>
+  all.flatMap((facts) => {
+    const why = whyKeep(project, facts);
+    return why === null ? [] : { id: facts.id, why };
+  });
+
+/** One that cannot be removed is kept, and does not keep the others from it; null where it is. */
+function clean(project: ProjectPaths, id: string, kept: Kept[]): Rescued | null {
+  try {
+    const cleaned = cleanTask(project, taskPaths(project, id));
+    return cleaned.kind === "removed" ? cleaned.rescued : null;
+  } catch (error) {
+    kept.push({ id, why: error instanceof Error ? error.message : String(error) });
+    return null;
+  }
+}

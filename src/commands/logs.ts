@@ -2,6 +2,7 @@ import { defineCommand } from "citty";
 import { closeSync, constants, openSync, readSync } from "node:fs";
 import { failed, notFound, usageError } from "../core/error.ts";
 import { derive, isLive } from "../core/state.ts";
+import { printable } from "../core/text.ts";
 import { backendNamed } from "../backends/index.ts";
 import { json } from "../cli/arguments.ts";
 import { currentProject, requireTask } from "../cli/project.ts";
@@ -10,7 +11,7 @@ import { logText } from "../render/human.ts";
 import { print, printJson, talk } from "../render/write.ts";
 import { isAbout, readJournal } from "../store/journal.ts";
 import { type ProjectPaths, runPaths } from "../store/paths.ts";
-import { isFile } from "../store/read.ts";
+import { isFile, readText } from "../store/read.ts";
 import { latestRun, readRecord } from "../store/runs.ts";
 import { observe } from "../supervise/observe.ts";
 import { watchTicks } from "../unix/watch.ts";
@@ -23,9 +24,13 @@ const args = {
   },
   follow: { type: "boolean", alias: "f", description: "stay until the worker ends" },
   raw: { type: "boolean", description: "the log as the worker wrote it" },
+  check: { type: "boolean", description: "instead: what its check printed" },
+  setup: { type: "boolean", description: "instead: what the setup of its worktree printed" },
   run: { type: "string", valueHint: "N", description: "an earlier run (the latest one)" },
   json,
 } as const;
+
+const longestOutput = 16 * 1024 * 1024;
 
 export default defineCommand({
   meta: { name: "logs", description: "what the worker said and did" },
@@ -36,6 +41,7 @@ export default defineCommand({
     if (given.id === undefined)
       throw usageError("missing the task", "dispatch logs ID, or: dispatch logs --journal");
     const task = requireTask(project, given.id);
+    if (given.setup) return printOutput(task.setupLog, `no setup was run for ${task.id}`);
     const latest = latestRun(task);
     const number = given.run === undefined ? latest : Number(given.run);
     if (!Number.isInteger(number)) throw usageError(`--run ${given.run}: expected a number`);
@@ -47,6 +53,8 @@ export default defineCommand({
       );
     }
     const run = runPaths(task, number);
+    if (given.check)
+      return printOutput(run.checkLog, `no check was run after run ${number} of ${task.id}`);
     const { read } = backendNamed(readRecord(run)?.backend ?? "");
     let session = "";
     const show = (line: string) => {
@@ -81,6 +89,12 @@ export default defineCommand({
     lines.end(show);
   },
 });
+
+function printOutput(path: string, none: string): void {
+  const text = readText(path, longestOutput)?.text ?? null;
+  if (text === null) throw notFound("no_log", none);
+  print(printable(text));
+}
 
 /** All of it, or the lines of one task. */
 function printJournal(project: ProjectPaths, id: string | null): void {

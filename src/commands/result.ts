@@ -4,10 +4,10 @@ import { json } from "../cli/arguments.ts";
 import { othersFor } from "../cli/others.ts";
 import { currentProject, requireTask } from "../cli/project.ts";
 import { resultText } from "../render/human.ts";
-import { taskToJson } from "../render/json.ts";
+import { taskToJson, workToJson } from "../render/json.ts";
 import { print, printJson } from "../render/write.ts";
 import { readText } from "../store/read.ts";
-import { changedDuring, outputOf } from "../supervise/left.ts";
+import { placesOf, workOf } from "../supervise/left.ts";
 import { observe } from "../supervise/observe.ts";
 
 const args = { id: { type: "positional", required: true, description: "the task" }, json } as const;
@@ -23,18 +23,19 @@ export default defineCommand({
     const task = requireTask(project, given.id);
     const facts = observe(task);
     const output = readText(task.output, 1024 * 1024)?.text ?? null;
-    const changed = changedDuring(project, [facts])(facts);
+    const work = workOf(project, facts);
     if (given.json) {
       const final = facts.run?.report.text ?? null;
       return printJson({
         schema: 1,
-        ...taskToJson(facts, outputOf(project, facts)),
-        changed: changed?.map(foreign) ?? null,
+        ...taskToJson(facts, placesOf(project, facts)),
+        changed: work?.files.map(({ path }) => foreign(path)) ?? null,
+        work: work === null ? null : workToJson(work),
         output_text: output === null ? null : foreign(output),
         final_text: final === null ? null : foreign(final),
       });
     }
     const others = (await othersFor([facts]))(facts);
-    print(resultText(facts, output, { output: null, changed, others }));
+    print(resultText(facts, output, work, others));
   },
 });

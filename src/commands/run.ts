@@ -1,5 +1,6 @@
+import { homedir } from "node:os";
 import { defineCommand } from "citty";
-import type { Config } from "../core/config.ts";
+import { type Config, settingsFor } from "../core/config.ts";
 import { DispatchError, notFound, refused, usageError } from "../core/error.ts";
 import { parentsFirst } from "../core/order.ts";
 import type { Route } from "../core/route.ts";
@@ -14,7 +15,8 @@ import { keepSupervised, ownEnvironment } from "../cli/supervising.ts";
 import { noteSession } from "../cli/telling.ts";
 import { withWake } from "../cli/waking.ts";
 import { dispatchedText, dryRunText, type Started } from "../render/human.ts";
-import { print, printJson } from "../render/write.ts";
+import { print, printJson, talk } from "../render/write.ts";
+import { keepCheck } from "../store/checks.ts";
 import { type ProjectPaths, runPaths, taskPaths } from "../store/paths.ts";
 import { keepEnvironment } from "../store/environments.ts";
 import { ensureProject, taskExists, taskIds } from "../store/tasks.ts";
@@ -23,6 +25,7 @@ import { prepare, type Prepared } from "../supervise/launch.ts";
 import { observeAll } from "../supervise/observe.ts";
 import { findRoute } from "../supervise/routing.ts";
 import { idTaken, type NewTask, startTasks } from "../supervise/start.ts";
+import { type Ground, groundOf, leftOut } from "../supervise/worktree.ts";
 import { hostSession } from "../unix/host.ts";
 import { askPerson, isInteractive } from "../unix/terminal.ts";
 
@@ -57,6 +60,21 @@ const args = {
   },
   context: { type: "string", valueHint: "TEXT", description: "what the worker must know besides" },
   after: { type: "string", valueHint: "ID…", description: "start when that task is done" },
+  worktree: {
+    type: "boolean",
+    alias: "w",
+    description: "in a git worktree of its own, on the branch dispatch/ID",
+  },
+  verify: {
+    type: "string",
+    valueHint: "COMMAND",
+    description: "what must succeed when the worker is done (npm test); none for nothing",
+  },
+  "retry-on-verify": {
+    type: "string",
+    valueHint: "N",
+    description: "give it back to the worker that often where that fails",
+  },
   "time-limit": { type: "string", valueHint: "DURATION", description: "stop it after this long" },
   "stall-after": {
     type: "string",
@@ -115,6 +133,8 @@ export default defineCommand({
     if (ordered === null)
       throw usageError(`nothing was started: ${circle.join(" after ")} could never start`);
 
+    let found: Ground | null = null;
+    const ground = () => (found ??= groundOf(project));
     const planned: Planned[] = [];
     // An id that was asked for is not given to a task that would take any.
     const wanted = requests.flatMap(({ id }) => id ?? []);
@@ -123,7 +143,7 @@ export default defineCommand({
       const taken = [...wanted, ...planned.map(({ id }) => id)];
       try {
         checkParents(project, request, wanted);
-        planned.push(await planTask(project, config, request, taken));
+        planned.push(await planTask(project, config, request, taken, ground));
       } catch (error) {
         if (request.line === null || !(error instanceof DispatchError)) throw error;
         refusals.push(atLine(request.line, error));
@@ -154,6 +174,8 @@ export default defineCommand({
         started.map(({ id }) => id),
       ),
     );
+    const missing = found === null ? null : leftOut(project);
+    if (missing !== null) talk.info(`not in the worktree, since not committed: ${missing}`);
     const said = dispatchedText(started, hostSession(process.env) === null);
     const text = given.follow ? said : withWake(project, said);
     if (!given.json) print(text);
@@ -174,14 +196,8 @@ async function planTask(
   config: Config,
   request: TaskRequest,
   taken: readonly string[],
+  ground: () => Ground,
 ): Promise<Planned> {
-  if (request.worktree) {
-    throw refused(
-      "no_worktree",
-      "worktrees are not there yet, and the task would run in your own checkout",
-      "ask the user: run it there (without the worktree), or not at all",
-    );
-  }
   const { content, model, times } = request;
   const named = await findRoute({ prompt: content.prompt, model }, config);
   const route = await runnable(await confirmed(named, config), config);
@@ -198,23 +214,44 @@ async function planTask(
       retry: config.retry,
       fallback: [...route.fallback],
       resumeLost: config.resumeLost,
+      verifyRetries: request.verifyRetries ?? config.verifyRetries,
     },
+    worktree: request.worktree ? ground().branching : null,
+    verify: checkOf(project, config, request, route),
     environment: keepEnvironment(ownEnvironment()),
     host: hostSession(process.env),
     created: new Date().toISOString(),
   };
+  const whyNot = (id: string) => (asked.worktree === null ? null : ground().whyNot(id));
   if (request.id !== null && taskExists(project, request.id)) throw idTaken(request.id);
-  const free = (id: string) => !taken.includes(id) && !taskExists(project, id);
+  const isTaken = (id: string) => /^(?:branch|path)_taken$/.test(whyNot(id)?.code ?? "");
+  const free = (id: string) => !taken.includes(id) && !taskExists(project, id) && !isTaken(id);
   const id = request.id ?? request.ids().find(free)!;
+  const refusal = whyNot(id);
+  if (refusal !== null) throw refusal;
   const mark = {
     token: "RANDOM",
     tmp: "TMPDIR",
     promptPath: runPaths(taskPaths(project, id), 1).prompt,
   };
-  const preview = prepare(project, taskPaths(project, id), asked, route, { kind: "fresh" }, mark);
+  const task = taskPaths(project, id);
+  const preview = prepare(project, task, asked, route, { kind: "fresh" }, null, mark);
   // Somebody else may take the id meanwhile: then the next that is free.
   const ids = request.id === null ? request.ids().filter(free) : [request.id];
   return { id, ids, plan: request.plan, asked, route, preview };
+}
+
+/** What must succeed when its worker is done: as it was said for the task, else the alias's, else the project's. */
+function checkOf(
+  project: ProjectPaths,
+  config: Config,
+  { verify }: TaskRequest,
+  route: Route,
+): string | null {
+  const command = verify ?? route.verify ?? settingsFor(config, project.root, homedir()).verify;
+  if (command === null || command === "none") return null;
+  keepCheck(command);
+  return command;
 }
 
 /** What cannot run here is gone on without, where the config says with what. */

@@ -8,10 +8,10 @@ import { currentProject, requireTasks } from "../cli/project.ts";
 import { keepSupervised } from "../cli/supervising.ts";
 import { whyWaiting } from "../cli/waiting.ts";
 import { taskToJson } from "../render/json.ts";
-import { statusText } from "../render/human.ts";
+import { overlapsText, statusText } from "../render/human.ts";
 import { print, printJson } from "../render/write.ts";
 import { taskPaths, type ProjectPaths } from "../store/paths.ts";
-import { outputOf } from "../supervise/left.ts";
+import { overlapsOf, placesOf } from "../supervise/left.ts";
 import { keepNotes } from "../supervise/notes.ts";
 import { looks } from "../supervise/changes.ts";
 import { observeAll } from "../supervise/observe.ts";
@@ -36,7 +36,8 @@ export default defineCommand({
     const show = async (all: Facts[]) => {
       const waits = await whyWaiting(project, all);
       if (given.json) return printJson(statusToJson(project, all, waits));
-      print(statusText(all, waits, await othersFor(all), ids !== null, Date.now()));
+      const text = statusText(all, waits, await othersFor(all), ids !== null, Date.now());
+      print([text, ...overlapsText(overlapsOf(project, all))].join("\n"));
     };
 
     if (!given.watch) {
@@ -67,7 +68,7 @@ function statusToJson(
   waits: ReadonlyMap<string, string>,
 ): StatusJson {
   const tasks = all.map((facts) =>
-    taskToJson(facts, outputOf(project, facts), waits.get(facts.id) ?? null),
+    taskToJson(facts, placesOf(project, facts), waits.get(facts.id) ?? null),
   );
-  return { schema: 1, project: project.root, tasks };
+  return { schema: 1, project: project.root, tasks, overlaps: overlapsOf(project, all) };
 }

@@ -19,8 +19,9 @@ const args = {
   words: {
     type: "positional",
     required: false,
-    valueHint: "[advance ID | notify]…",
-    description: "one act of it: start a task's next run; tell the user what is new",
+    valueHint: "[advance ID | ground ID | check ID | notify]…",
+    description:
+      "one act of it: start a task's next run; make what its worker works in; check what came of it; tell the user what is new",
   },
 } as const;
 
@@ -38,10 +39,14 @@ export default defineCommand({
     ensureProject(project);
     if (act === undefined) return supervise(project, hands(project));
     // Loaded for the act alone: the loop is to stay small.
-    const { advanceOne, notifyOfAll } = await import("../cli/acts.ts");
+    const { advanceOne, checkOne, groundOne, notifyOfAll } = await import("../cli/acts.ts");
     if (act === "advance" && id !== undefined) return advanceOne(project, id);
+    if (act === "ground" && id !== undefined) return groundOne(project, id);
+    if (act === "check" && id !== undefined) return checkOne(project, id);
     if (act === "notify") return notifyOfAll(project);
-    throw usageError(`${given._.join(" ")}: expected advance ID, notify, or nothing`);
+    throw usageError(
+      `${given._.join(" ")}: expected advance ID, ground ID, check ID, notify, or nothing`,
+    );
   },
 });
 

@@ -54,6 +54,8 @@ export interface BatchTask {
   model: string | null;
   files: string[];
   worktree: boolean;
+  /** Its check, or null. */
+  verify: string | null;
   /** Ids of the tasks that it comes after. */
   after: string[];
   times: Times;
@@ -65,9 +67,9 @@ export interface BatchTask {
 }
 
 const titleLine = /^#(?:\s|$)/;
-const keys = ["id", "model", "file", "worktree", "after", ...timeKeys];
+const keys = ["id", "model", "file", "worktree", "after", "verify", ...timeKeys];
 /** Of these a line in the prose is a mistake; "file: …" can be prose. */
-const strict = keys.filter((key) => key !== "file" && key !== "after").join("|");
+const strict = keys.filter((key) => !["file", "after", "verify"].includes(key)).join("|");
 /** A known key is one without a blank behind it too: it must not become prose. */
 const keyLine = new RegExp(`^(?:([a-z][\\w-]*):(?=\\s|$)|(${keys.join("|")}):)(.*)$`, "is");
 const keyWithoutColon = new RegExp(`^(${strict})\\s+\\S+\\s*$`, "i");
@@ -117,6 +119,7 @@ function readTask(
     model: null,
     files: [],
     worktree: false,
+    verify: null,
     after: [],
     times: { timeLimitMs: null, stallAfterMs: null, answerTimeoutMs: null },
     plan: null,
@@ -189,6 +192,10 @@ function setKey(task: BatchTask, key: string, value: string): string | null {
     case "worktree":
       if (!/^(?:yes|true|no|false)$/i.test(value)) return `worktree: ${value}; expected yes or no`;
       task.worktree = /^[yt]/i.test(value);
+      return null;
+    case "verify":
+      if (task.verify !== null) return "a second verify";
+      task.verify = value;
       return null;
     case "after": {
       const ids = value.split(/[\s,]+/).filter((id) => id !== "");

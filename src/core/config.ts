@@ -35,6 +35,25 @@ export interface Alias {
   answerTimeoutMs: number | null;
   timeLimitMs: number | null;
   stallAfterMs: number | null;
+  /** The check of its tasks; null: that of the project. */
+  verify: string | null;
+}
+
+/** How a task's worktree is made, and what becomes of it. */
+export interface WorktreeSettings {
+  /** Untracked files that it needs, as patterns of a .gitignore. */
+  copy: string[];
+  /** The user's own shell line, run in it before the first worker; or null. */
+  setup: string | null;
+  /** It stays when its work has been brought home. */
+  keep: boolean;
+}
+
+/** What holds for the tasks of one project. */
+export interface ProjectSettings {
+  worktree: WorktreeSettings;
+  /** The user's own shell line, run after each worker; or null. */
+  verify: string | null;
 }
 
 /** What somebody who is not looking may be told of. */
@@ -67,6 +86,13 @@ export interface Config {
   /** Start tasks again whose workers have vanished. */
   resumeLost: boolean;
   notify: Notify;
+  /** For every project that has nothing of its own below `projects`. */
+  worktree: WorktreeSettings;
+  verify: string | null;
+  /** How often a worker is told of a check that has failed. */
+  verifyRetries: number;
+  /** By the project's folder, which may begin with `~/`. */
+  projects: Record<string, { worktree: Partial<WorktreeSettings>; verify: string | null }>;
 }
 
 export interface ConfigProblem {
@@ -132,6 +158,12 @@ const count = [
 const names = v.array(name, "expected a list of names");
 const truth = v.boolean("expected true or false");
 
+const worktreeEntries = {
+  copy: v.nullish(v.array(text, "expected a list of patterns, as in .gitignore")),
+  setup: v.nullish(text),
+  keep: v.nullish(truth),
+};
+const projectEntries = { worktree: mapping(worktreeEntries), verify: v.nullish(text) };
 const backendEntries = { command: v.nullish(text) };
 const modelEntries = {
   backend: v.pipe(v.string("expected 'backend: NAME'"), v.trim()),
@@ -144,6 +176,7 @@ const aliasEntries = {
   answer_timeout: v.nullish(duration),
   time_limit: v.nullish(duration),
   stall_after: v.nullish(duration),
+  verify: v.nullish(text),
 };
 const agentEntries = { command: text };
 const limitEntries = {
@@ -159,6 +192,7 @@ const retryEntries = {
   attempts: v.nullish(wholeNumber(0)),
   first: v.nullish(someTime),
   longest: v.nullish(someTime),
+  on_verify: v.nullish(wholeNumber(0)),
 };
 const notifyEntries = {
   command: v.nullish(text),
@@ -178,6 +212,16 @@ const topEntries = {
   retry: mapping(retryEntries),
   resume_lost: v.nullish(truth),
   notify: mapping(notifyEntries),
+  worktree: mapping(worktreeEntries),
+  verify: v.nullish(text),
+  projects: v.nullish(
+    v.record(
+      v.pipe(v.string(), v.regex(/^~?\//, "expected a folder: ~/… or /…")),
+      mapping(projectEntries),
+      "expected a mapping (folder: …)",
+    ),
+    {} as never,
+  ),
 };
 const schema = v.object(
   topEntries,
@@ -194,6 +238,9 @@ const knownKeys: readonly [path: string[], entries: object][] = [
   [["limits"], limitEntries],
   [["retry"], retryEntries],
   [["notify"], notifyEntries],
+  [["worktree"], worktreeEntries],
+  [["projects", "*"], projectEntries],
+  [["projects", "*", "worktree"], worktreeEntries],
 ];
 
 /** The config, null when an error keeps it from being used, and all problems by position. */
@@ -256,7 +303,7 @@ export function readConfig(
 }
 
 function fromSchema(output: v.InferOutput<typeof schema>): Config {
-  const { limits, retry, notify } = output;
+  const { limits, retry, notify, worktree } = output;
   const aliases: Record<string, Alias> = {};
   for (const [alias, said] of Object.entries(output.aliases)) {
     aliases[alias] = {
@@ -267,6 +314,7 @@ function fromSchema(output: v.InferOutput<typeof schema>): Config {
       answerTimeoutMs: said.answer_timeout ?? null,
       timeLimitMs: said.time_limit ?? null,
       stallAfterMs: said.stall_after ?? null,
+      verify: said.verify ?? null,
     };
   }
   for (const [agent, { command }] of Object.entries(output.agents ?? {}))
@@ -277,6 +325,9 @@ function fromSchema(output: v.InferOutput<typeof schema>): Config {
   const models: Config["models"] = {};
   for (const [model, { backend, fallback }] of Object.entries(output.models))
     models[model] = { backend, fallback: fallback ?? [] };
+  const projects: Config["projects"] = {};
+  for (const [folder, said] of Object.entries(output.projects))
+    projects[folder] = { worktree: withoutNulls(said.worktree), verify: said.verify ?? null };
   return {
     format: output.agents === undefined ? "models" : "agents",
     default: output.default ?? null,
@@ -307,6 +358,27 @@ function fromSchema(output: v.InferOutput<typeof schema>): Config {
       desktop: notify.desktop ?? false,
       on: notify.on ?? notices,
     },
+    worktree: { copy: [], setup: null, keep: false, ...withoutNulls(worktree) },
+    verify: output.verify ?? null,
+    verifyRetries: retry.on_verify ?? 0,
+    projects,
+  };
+}
+
+/** What was not said is not there. */
+const withoutNulls = <T extends object>(said: T) =>
+  Object.fromEntries(
+    Object.entries(said).filter(([, value]) => value !== null && value !== undefined),
+  ) as { [K in keyof T]?: NonNullable<T[K]> };
+
+/** @param home what `~` stands for */
+export function settingsFor(config: Config, folder: string, home: string): ProjectSettings {
+  const own = Object.entries(config.projects).find(
+    ([name]) => name.replace(/^~(?=\/)/, home).replace(/(?<=.)\/+$/, "") === folder,
+  )?.[1];
+  return {
+    worktree: { ...config.worktree, ...own?.worktree },
+    verify: own?.verify ?? config.verify,
   };
 }
 
@@ -318,6 +390,7 @@ const plainAlias: Alias = {
   answerTimeoutMs: null,
   timeLimitMs: null,
   stallAfterMs: null,
+  verify: null,
 };
 
 /** Names that lead nowhere: the default, a model's backend, an alias's model, a loop of aliases. */

@@ -51,6 +51,11 @@ export const taskJson = v.object({
   progress: v.object({ done: v.number(), total: v.number() }),
   questions: v.array(questionJson),
   after: v.array(v.string()),
+  /** Its own checkout, where it has one, and the branch that it is on. */
+  worktree: v.nullable(v.string()),
+  branch: v.nullable(v.string()),
+  /** What must succeed when its worker is done. */
+  verify: v.nullable(v.string()),
   output: v.nullable(v.string()),
   exit: v.nullable(v.number()),
   tokens: v.nullable(v.object({ input: v.number(), cached: v.number(), output: v.number() })),
@@ -64,8 +69,27 @@ export type TaskJson = v.InferOutput<typeof taskJson>;
 const versioned = <T extends v.ObjectEntries>(entries: T) =>
   v.object({ schema: v.literal(1), ...entries });
 
-export const statusJson = versioned({ project: v.string(), tasks: v.array(taskJson) });
+export const statusJson = versioned({
+  project: v.string(),
+  tasks: v.array(taskJson),
+  /** Files that more than one task is changing just now, each in its own worktree. */
+  overlaps: v.array(v.object({ path: v.string(), ids: v.array(v.string()) })),
+});
 export type StatusJson = v.InferOutput<typeof statusJson>;
+
+/** What a task has changed; counts are of lines, and null for a file that has none. */
+export const workJson = v.object({
+  files: v.array(
+    v.object({ path: v.string(), added: v.nullable(v.number()), removed: v.nullable(v.number()) }),
+  ),
+  branch: v.nullable(v.string()),
+  commits: v.nullable(v.number()),
+  uncommitted_files: v.nullable(v.number()),
+});
+export type WorkJson = v.InferOutput<typeof workJson>;
+
+export const diffJson = versioned({ id: v.string(), ...workJson.entries });
+export type DiffJson = v.InferOutput<typeof diffJson>;
 
 /** One line of `wait --json`. */
 export const eventJson = v.variant("event", [

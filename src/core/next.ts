@@ -26,12 +26,15 @@ export function nextCommand(
         ? `dispatch resume ${id}`
         : `dispatch answer ${id} "…"`;
     case "done":
-      return `dispatch result ${id}`;
+      return isAway(facts) ? `dispatch merge ${id}` : `dispatch result ${id}`;
     case "failed":
       return failedNext(id, state.cause, others);
     case "held":
+      if (state.untilMs !== null) return null;
       // Held without an end, it is its parents that need somebody.
-      return state.untilMs === null ? `dispatch resume ${id} (without them)` : null;
+      return state.cause === "conflict"
+        ? `dispatch resume ${id}, once they go together`
+        : `dispatch resume ${id} (without them)`;
     case "incomplete":
     case "lost":
     case "stopped":
@@ -42,6 +45,9 @@ export function nextCommand(
       return null;
   }
 }
+
+/** Its work is in its worktree, and nowhere else yet. */
+export const isAway = ({ worktree }: Facts) => worktree !== null && worktree.merged === null;
 
 export const answerCommand = (id: string, number: string) => `dispatch answer ${id} ${number} "…"`;
 
@@ -61,6 +67,8 @@ function failedNext(id: string, cause: Cause, others: readonly string[]): string
     case "model_unavailable":
     case "cli_missing":
       return `dispatch resume ${id} --model ${first}${which}`;
+    case "verify":
+      return `dispatch resume ${id} (its worker is told), or dispatch logs ${id} --check (all of it)`;
     case "start_failed":
     case "crash":
       return `dispatch logs ${id} (why), or dispatch resume ${id} (again)`;

@@ -24,7 +24,8 @@ export function outcomeOf(facts: Facts, run: RunFacts): Outcome {
 
   const { ok, denied, text } = run.report;
   const isAllDone = total > 0 && done === total;
-  if (exit === 0 && isAllDone && ok !== false && denied.length === 0) return { kind: "done" };
+  if (exit === 0 && isAllDone && ok !== false && denied.length === 0)
+    return checkFailure(run) ?? { kind: "done" };
 
   const open = facts.questions.filter(isOpen);
   if (open.length > 0) {
@@ -75,6 +76,14 @@ const failed = (cause: Cause, evidence: string): Outcome => ({
   evidence,
   resetsAtMs: null,
 });
+
+/** A check that was to follow the worker and did not succeed; null where all is well. */
+function checkFailure({ record, check }: RunFacts): Outcome | null {
+  const command = record?.verify ?? null;
+  if (command === null || check?.exit === 0) return null;
+  if (check === null) return failed("verify", `its check did not come to an end: ${command}`);
+  return failed("verify", `${command} ended with exit code ${check.exit}: ${check.tail}`);
+}
 
 /** What the line says of a limit's end counts from when it was written; a log is anybody's, and may say anything. */
 function failureOf({ cause, evidence, resetsAtMs }: Failure, { endedMs }: RunFacts): Failure {

@@ -33,6 +33,9 @@ export interface Due {
   wish: string | null;
   attempt: number;
   tried: readonly string[];
+  checks: number;
+  /** What the worker is to be told besides, or null. */
+  told: string | null;
 }
 
 /** As a task of the original protocol, or of an older version of this program, has it: no policy at all. */
@@ -42,6 +45,7 @@ export const noPolicy: Policy = {
   retry: { attempts: 0, firstMs: 5_000, longestMs: 600_000 },
   fallback: [],
   resumeLost: false,
+  verifyRetries: 0,
 };
 
 /** With these the model, or its CLI, will not do, however often it is tried. */
@@ -83,9 +87,22 @@ function nextTry(facts: Facts, run: RunFacts): Due {
   const isFurther = progress(shownPlan(facts)).done > (streak?.done ?? 0);
   const attempt = (isFurther ? 0 : (streak?.attempt ?? 0)) + 1;
   const tried = streak?.tried ?? [];
-  const plain = { why: "", atMs: 0, isGiven: false, model: null, fresh: false, wish: null };
-  return { ...plain, attempt, tried };
+  return { ...plainDue, attempt, tried, checks: streak?.checks ?? 0 };
 }
+
+/** At once, and as before. */
+export const plainDue: Due = {
+  why: "",
+  atMs: 0,
+  isGiven: false,
+  model: null,
+  fresh: false,
+  wish: null,
+  attempt: 0,
+  tried: [],
+  checks: 0,
+  told: null,
+};
 
 /** As claude and codex say it: one was killed before it had written anything down. */
 const sessionGone = /no conversation found|no rollout found/i;
@@ -97,13 +114,14 @@ function afterLoss({ retry, resumeLost }: Policy, run: RunFacts, again: Due): Du
 }
 
 function afterFailure(
-  { retry, fallback }: Policy,
+  { retry, fallback, verifyRetries }: Policy,
   run: RunFacts,
   again: Due,
   { cause, evidence, resetsAtMs }: Failure,
 ): Due | null {
   if (run.record?.resumes != null && !run.report.began && sessionGone.test(evidence))
     return { ...again, why: "its session is gone", fresh: true };
+  if (cause === "verify") return afterCheck(verifyRetries, run, again);
   const endedMs = run.endedMs ?? 0;
   const said = run.record?.said ?? "";
   const tried = [...again.tried, said];
@@ -128,6 +146,15 @@ function afterFailure(
     return { ...again, why: count, atMs: Math.max(liftedMs, soonestMs), isGiven: true };
   }
   return cause === "session_limit" ? instead : { ...again, why: count, atMs: soonestMs };
+}
+
+/** The worker is told what its check has found. */
+function afterCheck(most: number, { record, check }: RunFacts, again: Due): Due | null {
+  if (check === null || again.checks >= most) return null;
+  const count = again.checks + 1;
+  const told = `The check \`${record?.verify}\` has failed (exit code ${check.exit}). The end of its output:\n\n${check.tail}\n\nMend what it has found, then end as before.`;
+  const why = `its check failed (${count} of ${most} times back to it)`;
+  return { ...again, why, attempt: 0, checks: count, told };
 }
 
 /** Doubles with each try; `share` (0–1) makes it up to a fifth shorter or longer. */

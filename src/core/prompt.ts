@@ -13,6 +13,8 @@ export interface PromptPaths {
   context: string;
   /** What the tasks before this one have left. */
   outputs: readonly string[];
+  /** The branch of the worker's own worktree; null where it works in the checkout itself. */
+  branch: string | null;
 }
 
 /** For a first run, or a later one that starts with nothing of the earlier in mind. */
@@ -21,11 +23,14 @@ export function freshPrompt(
   paths: PromptPaths,
   promptPrefix: string | null,
   before: { questions: readonly Question[]; hasContext: boolean } | null,
+  told: string | null,
 ): string {
   const sections = [
     promptPrefix,
     work(asked, paths),
     before === null ? null : handover(paths, before),
+    told,
+    paths.branch === null ? null : ownWorktree(paths.branch),
     asking(asked, paths),
     ending(paths),
     context(asked, paths),
@@ -34,12 +39,17 @@ export function freshPrompt(
 }
 
 /** For a session that goes on: it has read all of the above already. */
-export function resumePrompt(paths: PromptPaths, questions: readonly Question[]): string {
+export function resumePrompt(
+  paths: PromptPaths,
+  questions: readonly Question[],
+  told: string | null,
+): string {
   const answered = questions.filter(isUndelivered);
   const sections = [
     answered.length > 0
       ? `${answered.map(answerText).join("\n\n")}\n\n${acknowledge(answered)} (or create ${paths.ipc}/${answered[0]!.number}.done).`
-      : "You were interrupted.",
+      : (told ?? "You were interrupted."),
+    ...(answered.length > 0 && told !== null ? [told] : []),
     ...questions.filter(isOpen).map(openText),
     `Go on with ${paths.plan} from the first item that is not [x]. Items ticked [x] are done: do not repeat them. An item marked [?] is open again. All else that you were told still holds.`,
   ];
@@ -52,6 +62,9 @@ function work(asked: Asked, paths: PromptPaths): string {
     : `Your plan is the checklist in ${paths.plan}.`;
   return `${start} Take its items in order: do the work, tick it in the file ([ ] → [x], with a short note below it if one helps), go to the next. Re-read the file before each item: quote blocks that begin "Note from dispatcher" are instructions that came later; heed them and keep them.`;
 }
+
+const ownWorktree = (branch: string) =>
+  `You work in a git worktree of your own, on the branch ${branch}: change files of this folder only, and commit your work there (no push, no other branch).`;
 
 function asking(asked: Asked, paths: PromptPaths): string {
   const patience = formatDuration(asked.answerTimeoutMs);

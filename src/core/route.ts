@@ -40,6 +40,8 @@ export interface Route {
   answerTimeoutMs: number;
   timeLimitMs: number;
   stallAfterMs: number;
+  /** The alias's own check, or null. */
+  verify: string | null;
   /** "fallback": what was asked for cannot run here. */
   why: "flag" | "named" | "default" | "fallback";
   /** Not in the config yet: to be added to it. */
@@ -200,6 +202,7 @@ const dressed = <T extends Omit<Route, "why" | "isNew">>(target: T, alias: Alias
   answerTimeoutMs: alias.answerTimeoutMs ?? target.answerTimeoutMs,
   timeLimitMs: alias.timeLimitMs ?? target.timeLimitMs,
   stallAfterMs: alias.stallAfterMs ?? target.stallAfterMs,
+  verify: alias.verify ?? target.verify,
 });
 
 /** Names are matched without regard to case, as a person types them. */
@@ -219,6 +222,7 @@ function plainRoute(model: string, backend: string, config: Config): Omit<Route,
     answerTimeoutMs: config.answerTimeoutMs,
     timeLimitMs: config.timeLimitMs,
     stallAfterMs: config.stallAfterMs,
+    verify: null,
   };
 }
 

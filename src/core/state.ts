@@ -2,10 +2,10 @@
 
 import { itemBlocked, itemFailed, type Outcome, outcomeOf } from "./outcome.ts";
 import { progress } from "./plan.ts";
-import { type Due, dueAfter } from "./policy.ts";
+import { type Due, dueAfter, plainDue } from "./policy.ts";
 import { isOpen, type Question } from "./question.ts";
 import type { Cause } from "./stream.ts";
-import { type Facts, type Parent, shownPlan } from "./task.ts";
+import { type Facts, type Parent, shownPlan, type Stop } from "./task.ts";
 import { shownName } from "./text.ts";
 
 export type State =
@@ -59,7 +59,7 @@ function stateOf(facts: Facts): State {
   const due = dueRun(facts);
   if (due !== null) return waiting(due, outcome);
   if (outcome !== null) return outcome;
-  return facts.stop === null ? behind(facts.parents) : { kind: "stopped" };
+  return facts.stop === null ? behind(facts.parents) : keptBack(facts.stop);
 }
 
 /** The run that the task is to have next; null where it has one, needs none, or waits for somebody. */
@@ -68,23 +68,13 @@ export function dueRun(facts: Facts): Due | null {
   if (asked === null || (run !== null && run.exit === null && run.live)) return null;
   const tried = run?.record?.streak.tried ?? [];
   if (resume !== null) {
-    const { model, fresh, token } = resume;
+    const { token, ...how } = resume;
     const why = run === null ? "it was to start at once" : "it was resumed";
-    const left = model === null ? tried : [];
-    return { why, atMs: 0, isGiven: false, model, fresh, wish: token, attempt: 0, tried: left };
+    return { ...plainDue, ...how, why, wish: token, tried: how.model === null ? tried : [] };
   }
   if (run !== null) return dueAfter(facts, run, outcomeOf(facts, run));
   if (facts.stop !== null || facts.parents.some(({ kind }) => kind !== "done")) return null;
-  return {
-    why: "it is new",
-    atMs: 0,
-    isGiven: false,
-    model: null,
-    fresh: false,
-    wish: null,
-    attempt: 0,
-    tried: [],
-  };
+  return { ...plainDue, why: "it is new" };
 }
 
 function waiting(due: Due, outcome: Outcome | null): State {
@@ -96,6 +86,13 @@ function waiting(due: Due, outcome: Outcome | null): State {
   const { cause, evidence } =
     outcome?.kind === "failed" ? outcome : { cause: null, evidence: null };
   return { kind: "held", reason: why, cause, evidence, untilMs: atMs };
+}
+
+/** A task that has not started, and is not to. */
+function keptBack(stop: Stop): State {
+  if (stop.by === "person") return { kind: "stopped" };
+  const { cause, evidence } = stop;
+  return { kind: "held", reason: "it could not begin", cause, evidence, untilMs: null };
 }
 
 /** A task whose parents are not all done. */

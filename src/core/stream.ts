@@ -20,6 +20,8 @@ export const causes = [
   "budget_limit",
   "time_limit",
   "item_failed",
+  "verify",
+  "conflict",
   "crash",
   "killed",
   "start_failed",

@@ -4,6 +4,7 @@ import { formatDuration } from "./duration.ts";
 import { type Plan, withDroppedItems } from "./plan.ts";
 import type { Question } from "./question.ts";
 import type { Failure, Report } from "./stream.ts";
+import type { Branching, Worktree } from "./worktree.ts";
 
 /** `task.yaml`: what was asked, written once. */
 export interface Asked {
@@ -25,6 +26,10 @@ export interface Asked {
   after: string[];
   limits: OwnLimits;
   policy: Policy;
+  /** Where its worktree branches from; null for a task that works in the checkout itself. */
+  worktree: Branching | null;
+  /** The shell line that must succeed once its worker is done, or null. */
+  verify: string | null;
   /** The host session that asked for it, or null for a person at a shell. */
   host: string | null;
   /** Where the person stood, below the project's root; "" at the root. */
@@ -55,6 +60,8 @@ export interface Policy {
   fallback: string[];
   /** Start it again when its worker has vanished. */
   resumeLost: boolean;
+  /** How often in a row a worker whose check has failed is told so, to go on. */
+  verifyRetries: number;
 }
 
 export interface Retry {
@@ -89,6 +96,8 @@ export interface RunRecord {
   why: string;
   /** The token of the wish that it was started for, or null. */
   wish: string | null;
+  /** The check that comes after the worker, or null. */
+  verify: string | null;
   streak: Streak;
 }
 
@@ -102,6 +111,8 @@ export interface Streak {
   done: number;
   /** Numbers of the answers that it was started to read. */
   answers: string[];
+  /** How many runs in a row, this one included, were started because a check had failed. */
+  checks: number;
 }
 
 /** Who ended a run, or keeps a task from starting: a person, or this program for a reason. */
@@ -113,6 +124,8 @@ export interface Wish {
   model: string | null;
   /** Not in the old session. */
   fresh: boolean;
+  /** What the worker is to be told besides, or null. */
+  told: string | null;
   /** Random: the run that comes of it carries it. */
   token: string;
 }
@@ -124,6 +137,13 @@ export interface Parent {
   kind: string;
   /** It will be something else by itself. */
   isMoving: boolean;
+}
+
+/** What came of the check that followed a worker. */
+export interface Check {
+  exit: number;
+  /** The end of its output. */
+  tail: string;
 }
 
 export interface RunFacts {
@@ -139,6 +159,8 @@ export interface RunFacts {
   isStarted: boolean;
   /** Epoch milliseconds of its last output. */
   saidMs: number | null;
+  /** Null where there was none, or it has not come to its end. */
+  check: Check | null;
   report: Report;
 }
 
@@ -157,6 +179,8 @@ export interface Facts {
   resume: Wish | null;
   /** Those of a task that has not started. */
   parents: Parent[];
+  /** Null as long as there is none. */
+  worktree: Worktree | null;
   hasOutput: boolean;
   hasContext: boolean;
 }

@@ -46,6 +46,9 @@ export function quoted(text: string, limit: number = shownCharacters): string {
   return `"${cut(foreignLine(text).replaceAll('"', "'"), limit)}"`;
 }
 
+/** `1 file`, `2 files` */
+export const counted = (count: number, word: string) => `${count} ${word}${count === 1 ? "" : "s"}`;
+
 /** Cut at `limit` characters (never inside a surrogate pair), with an ellipsis. */
 export function cut(text: string, limit: number = shownCharacters): string {
   if (text.length <= limit) return text;

@@ -5,7 +5,7 @@
 
 import { formatDuration } from "../core/duration.ts";
 import type { Event } from "../core/event.ts";
-import { answerCommand, nextCommand } from "../core/next.ts";
+import { answerCommand, isAway, nextCommand } from "../core/next.ts";
 import { type Item, progress } from "../core/plan.ts";
 import { isStalled, silentSinceMs, troubleKind } from "../core/policy.ts";
 import type { Question } from "../core/question.ts";
@@ -13,7 +13,9 @@ import type { Route } from "../core/route.ts";
 import type { StreamEvent, Tokens } from "../core/stream.ts";
 import { derive, hasEnded, isLive, isMoving, pendingQuestions, type State } from "../core/state.ts";
 import { type Asked, elapsed, elapsedMs, type Facts, shownPlan } from "../core/task.ts";
+import type { FileCounts, Work } from "../core/worktree.ts";
 import {
+  counted,
   cut,
   cutMiddle,
   foreign,
@@ -343,27 +345,34 @@ function questionEventText(id: string, question: Question): string {
 export function outcomeText(facts: Facts, state: State, left: Left): string {
   // Of a task that is done, its words and where its output is are all there is to say.
   const isToldAll =
-    state.kind === "done" && (left.output !== null || lastWords(facts, wordsLength) !== null);
-  const second = afterwards(left, isToldAll ? null : nextCommand(facts, state, left.others));
+    state.kind === "done" &&
+    !isAway(facts) &&
+    (left.output !== null || lastWords(facts, wordsLength) !== null);
+  const next = isToldAll ? null : nextCommand(facts, state, left.others);
+  const second = afterwards(left, facts.worktree === null ? "changed meanwhile" : "changed", next);
   return [outcomeLine(facts, state), ...second].join("\n");
 }
 
 /** A line, or none. */
-function afterwards({ output, changed }: Omit<Left, "others">, next: string | null): string[] {
+function afterwards(
+  { output, changed }: Omit<Left, "others">,
+  howChanged: string,
+  next: string | null,
+): string[] {
   const parts = [
     ...(output === null ? [] : [`output: ${output}`]),
-    ...changedText(changed),
+    ...changedText(changed, howChanged),
     ...(next === null ? [] : [`next: ${next}`]),
   ];
   return parts.length === 0 ? [] : [parts.join("; ")];
 }
 
 /** That something changed is news; that nothing did is none. */
-function changedText(changed: Left["changed"]): string[] {
+function changedText(changed: Left["changed"], how: string): string[] {
   if (changed === null || changed.length === 0) return [];
   const shown = changed.slice(0, changesShown).map(pathText);
   const more = changed.length > changesShown ? ` and ${changed.length - changesShown} more` : "";
-  return [`changed meanwhile: ${shown.join(", ")}${more}`];
+  return [`${how}: ${shown.join(", ")}${more}`];
 }
 
 /** Its worker chose the name: one that could be read as more than a name stands in quotes. */
@@ -394,11 +403,20 @@ function count(value: number): string {
 }
 
 /** Outcome, figures, then what the worker left; `output` is the text of output.md, or null. */
-export function resultText(facts: Facts, output: string | null, left: Left): string {
+export function resultText(
+  facts: Facts,
+  output: string | null,
+  work: Work | null,
+  others: readonly string[],
+): string {
   const state = derive(facts);
   // "next: dispatch result" is where the reader is already.
-  const next = state.kind === "done" ? null : nextCommand(facts, state, left.others);
-  const lines = [outcomeLine(facts, state), ...afterwards({ ...left, output: null }, next)];
+  const next = state.kind === "done" && !isAway(facts) ? null : nextCommand(facts, state, others);
+  const lines = [
+    outcomeLine(facts, state),
+    ...(next === null ? [] : [`next: ${next}`]),
+    ...(work === null ? [] : workText(facts, work)),
+  ];
   const report = facts.run?.report;
   const reported = [
     ...(report?.model ? [`model ${foreignLine(report.model)}`] : []),
@@ -416,6 +434,69 @@ export function resultText(facts: Facts, output: string | null, left: Left): str
     lines.push("", "what the worker said last:", foreign(report.text).trimEnd());
   return lines.join("\n");
 }
+
+/** How much changed, and where; then each file. */
+function workText({ worktree }: Facts, { files, branch }: Work): string[] {
+  if (files.length === 0) return worktree === null ? [] : ["it changed no file"];
+  const sum = (counts: (number | null)[]) =>
+    counts.reduce<number>((all, one) => all + (one ?? 0), 0);
+  const [added, removed] = [
+    sum(files.map((file) => file.added)),
+    sum(files.map((file) => file.removed)),
+  ];
+  const head = `${worktree === null ? "changed meanwhile" : "changed"}: ${counted(files.length, "file")} (+${added} -${removed})`;
+  const where =
+    branch === null
+      ? []
+      : [
+          `${counted(branch.commits, "commit")} on ${branch.name}`,
+          ...(branch.uncommitted === 0
+            ? []
+            : [`${counted(branch.uncommitted, "file")} not committed`]),
+        ];
+  const merged =
+    worktree?.merged == null ? [] : [`merged into ${foreignLine(worktree.merged.into)}`];
+  return [
+    [head, ...where, ...merged].join(", "),
+    ...firstOf(files, 20, (file) => `  ${pathText(file.path)} ${fileCounts(file)}`),
+  ];
+}
+
+const fileCounts = ({ added, removed }: FileCounts) =>
+  added === null ? "(binary)" : `+${added} -${removed ?? 0}`;
+
+/** A line for each file that more than one task is changing. */
+export const overlapsText = (overlaps: readonly { path: string; ids: string[] }[]): string[] =>
+  firstOf(
+    overlaps,
+    5,
+    ({ path, ids }) => `both ${ids.join(" and ")} are changing ${pathText(path)}`,
+  );
+
+/** Where work was put that would have been lost. */
+export const rescuedText = ({
+  refs,
+  folder,
+}: {
+  refs: readonly string[];
+  folder: string | null;
+}): string[] => [
+  ...refs.map((ref) => `kept: ${ref} (to get it back: git branch NAME ${ref})`),
+  ...(folder === null ? [] : [`kept: ${folder}`]),
+];
+
+/** The body of a pull request: what was to be done, and what its worker says came of it. */
+export function pullRequestText(items: readonly Item[], output: string | null): string {
+  const list = items.map(
+    ({ marker, text }) => `- [${marker === "x" ? "x" : " "}] ${foreignLine(text)}`,
+  );
+  return [
+    list.join("\n"),
+    ...(output === null ? [] : [cut(foreign(output).trim(), bodyLength)]),
+  ].join("\n\n");
+}
+/** GitHub takes 65,536 characters. */
+const bodyLength = 50_000;
 
 /** One event of a worker's log, or null for what is not worth a line. */
 export function logText(event: StreamEvent): string | null {

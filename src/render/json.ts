@@ -2,7 +2,7 @@
 
 import type { DispatchError } from "../core/error.ts";
 import type { Event } from "../core/event.ts";
-import type { ErrorJson, EventJson, TaskJson } from "../core/json.ts";
+import type { ErrorJson, EventJson, TaskJson, WorkJson } from "../core/json.ts";
 import { answerCommand, nextCommand } from "../core/next.ts";
 import { progress } from "../core/plan.ts";
 import type { Question } from "../core/question.ts";
@@ -10,21 +10,23 @@ import type { StreamEvent } from "../core/stream.ts";
 import { derive, type State } from "../core/state.ts";
 import { type Facts, shownPlan } from "../core/task.ts";
 import { foreign, foreignLine } from "../core/text.ts";
+import { branchOf, type Work } from "../core/worktree.ts";
 
 const iso = (ms: number | null | undefined) =>
   // A file's time can lie beyond what a date can say.
   ms === null || ms === undefined || !(Math.abs(ms) <= 8.64e15) ? null : new Date(ms).toISOString();
 const safe = (text: string | null) => (text === null ? null : foreign(text));
 
+/** Where what a task has left is to be found; null: nowhere. */
+export interface Places {
+  output: string | null;
+  worktree: string | null;
+}
+
 /**
- * @param outputPath where the task's output is, or null when it left none
  * @param waits why it does not start though it could, or null
  */
-export function taskToJson(
-  facts: Facts,
-  outputPath: string | null,
-  waits: string | null = null,
-): TaskJson {
+export function taskToJson(facts: Facts, places: Places, waits: string | null = null): TaskJson {
   const state = derive(facts);
   const plan = shownPlan(facts);
   const { run, asked } = facts;
@@ -47,7 +49,10 @@ export function taskToJson(
     progress: progress(plan),
     questions: facts.questions.map(questionToJson),
     after: asked?.after ?? [],
-    output: outputPath,
+    worktree: places.worktree,
+    branch: asked?.worktree == null ? null : branchOf(facts.id),
+    verify: safe(asked?.verify ?? null),
+    output: places.output,
     exit: run?.exit ?? null,
     tokens: run?.report.tokens ?? null,
     cost_usd: run?.report.costUsd ?? null,
@@ -68,6 +73,13 @@ function questionToJson(question: Question): TaskJson["questions"][number] {
     acknowledged: question.acknowledged,
   };
 }
+
+export const workToJson = ({ files, branch }: Work): WorkJson => ({
+  files: files.map(({ path, added, removed }) => ({ path: foreign(path), added, removed })),
+  branch: branch?.name ?? null,
+  commits: branch?.commits ?? null,
+  uncommitted_files: branch?.uncommitted ?? null,
+});
 
 function why(state: State): {
   cause: string | null;

@@ -5,13 +5,15 @@
  *       .gitignore  staging/  told/
  *       tasks/<task-id>/
  *         plan.md  task.yaml  output.md  context.md
+ *         worktree.json  setup.log
  *         notes/001.md
  *         ipc/001.question  001.answer  001.done  .done
- *         runs/001/prompt.md  command.json  log  pid  exit  stop  resume
+ *         runs/001/prompt.md  command.json  log  pid  exit  stop  resume  check  check.log
  *         runs/000/stop  resume      of a task that has not started
+ *       worktrees/dispatch-<task-id>/  rescued/<task-id>/<time>/
  *       journal.log  supervisor.lock
  *     ~/.dispatch/config.yaml        DISPATCH_HOME names another folder
- *     ~/.dispatch/places/  environments/  memory/  pauses/  admission.lock
+ *     ~/.dispatch/places/  environments/  checks/  memory/  pauses/  admission.lock
  *     ~/.dispatch/skill.json         what `dispatch skill install` had to make
  */
 
@@ -27,6 +29,10 @@ export interface ProjectPaths {
   /** Where folders are made whole before they are renamed into place. */
   staging: string;
   tasks: string;
+  /** Git's isolated checkouts, one for each task that wants one. */
+  worktrees: string;
+  /** What git does not keep of worktrees that are gone. */
+  rescued: string;
   /** What each host session has been told, where it lives, and who waits for it. */
   told: string;
   /** What was decided about its tasks and why, for people. */
@@ -43,11 +49,24 @@ export function projectPaths(root: string): ProjectPaths {
     gitignore: `${folder}/.gitignore`,
     staging: `${folder}/staging`,
     tasks: `${folder}/tasks`,
+    worktrees: `${folder}/worktrees`,
+    rescued: `${folder}/rescued`,
     told: `${folder}/told`,
     journal: `${folder}/journal.log`,
     supervisorLock: `${folder}/supervisor.lock`,
   };
 }
+
+/** Git names a worktree after its folder, among all of a repository: the prefix keeps it from others'. */
+const worktreePrefix = "dispatch-";
+export const worktreePath = (project: ProjectPaths, id: string) =>
+  `${project.worktrees}/${worktreePrefix}${id}`;
+/** The task whose worktree that folder is, or null for any other folder. */
+export const worktreeTask = (folder: string) =>
+  folder.startsWith(worktreePrefix) ? folder.slice(worktreePrefix.length) : null;
+/** The project's root for a folder that is a worktree of one of its tasks; any other folder as it is. */
+export const rootAbove = (folder: string) =>
+  /^(.+)\/\.dispatch\/worktrees\/dispatch-[a-z0-9-]+$/.exec(folder)?.[1] ?? folder;
 
 /** @param name a session's: see store/told.ts */
 export const ledgerPath = (project: ProjectPaths, name: string) => `${project.told}/${name}`;
@@ -62,6 +81,8 @@ export interface TaskPaths {
   folder: string;
   plan: string;
   asked: string;
+  worktree: string;
+  setupLog: string;
   output: string;
   context: string;
   notes: string;
@@ -80,6 +101,8 @@ export function taskPathsIn(folder: string, id: string): TaskPaths {
     folder,
     plan: `${folder}/plan.md`,
     asked: `${folder}/task.yaml`,
+    worktree: `${folder}/worktree.json`,
+    setupLog: `${folder}/setup.log`,
     output: `${folder}/output.md`,
     context: `${folder}/context.md`,
     notes: `${folder}/notes`,
@@ -102,6 +125,9 @@ export interface RunPaths {
   exit: string;
   stop: string;
   resume: string;
+  /** What came of the check that followed the worker, and what it printed. */
+  check: string;
+  checkLog: string;
 }
 
 export function runPathsIn(folder: string): RunPaths {
@@ -114,6 +140,8 @@ export function runPathsIn(folder: string): RunPaths {
     exit: `${folder}/exit`,
     stop: `${folder}/stop`,
     resume: `${folder}/resume`,
+    check: `${folder}/check`,
+    checkLog: `${folder}/check.log`,
   };
 }
 
@@ -160,6 +188,8 @@ export function homePaths() {
     admissionLock: `${folder}/admission.lock`,
     /** Environments that tasks were asked in; a file's name is `environmentName`. */
     environments: `${folder}/environments`,
+    /** Checks that the user has asked for; a file's name is its content's hash. */
+    checks: `${folder}/checks`,
     /** A file for each backend: what one of its workers takes. */
     memory: `${folder}/memory`,
     /** A file for each backend whose account has reached a limit. */

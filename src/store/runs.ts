@@ -6,7 +6,7 @@
 import { mkdirSync, renameSync, rmSync } from "node:fs";
 import * as v from "valibot";
 import { causes, type Failure, isSessionId } from "../core/stream.ts";
-import type { RunRecord, Stop, Wish } from "../core/task.ts";
+import type { Check, RunRecord, Stop, Wish } from "../core/task.ts";
 import { step } from "./step.ts";
 import { parsedAs } from "./json.ts";
 import { type RunPaths, runPaths, runPathsIn, type TaskPaths } from "./paths.ts";
@@ -70,14 +70,16 @@ const recordSchema = v.object({
   said: v.optional(v.string()),
   why: v.optional(v.string(), ""),
   wish: v.optional(v.nullable(v.string()), null),
+  verify: v.optional(v.nullable(v.string()), null),
   streak: v.optional(
     v.object({
       attempt: v.number(),
       tried: v.array(v.string()),
       done: v.number(),
       answers: v.array(v.string()),
+      checks: v.optional(v.number(), 0),
     }),
-    { attempt: 0, tried: [], done: 0, answers: [] },
+    { attempt: 0, tried: [], done: 0, answers: [], checks: 0 },
   ),
 });
 
@@ -110,17 +112,19 @@ export function writeExit(run: RunPaths, code: number): void {
  * given. Not for a run that has ended already.
  */
 export function requestStop(run: RunPaths, failure: Failure | null = null): void {
-  if (readExit(run) === null)
-    create(run.stop, failure === null ? "" : `${JSON.stringify(failure)}\n`);
+  if (readExit(run) === null) create(run.stop, stopText(failure));
 }
 
-/** Keeps a task from going on by itself, whose latest run (or 000) this is. */
-export function giveUp(run: RunPaths): void {
+/** Keeps a task from going on by itself, whose latest run (or 000) this is: by a person, where no cause is given. */
+export function giveUp(run: RunPaths, failure: Failure | null = null): void {
   rmSync(run.resume, { force: true });
   mkdirSync(run.folder, { recursive: true, mode: 0o700 });
   // In the place of ours, too: from now on it is a person who wants it.
-  replace(run.stop, "");
+  replace(run.stop, stopText(failure));
 }
+
+const stopText = (failure: Failure | null) =>
+  failure === null ? "" : `${JSON.stringify(failure)}\n`;
 
 const stopSchema = v.object({
   cause: v.picklist(causes),
@@ -139,6 +143,7 @@ export function readStop(run: RunPaths): Stop | null {
 const wishSchema = v.object({
   model: v.nullable(v.string()),
   fresh: v.boolean(),
+  told: v.optional(v.nullable(v.string()), null),
   token: v.string(),
 });
 
@@ -152,3 +157,14 @@ export function readWish(run: RunPaths): Wish | null {
   const file = readText(run.resume);
   return file === null ? null : parsedAs(wishSchema, file.text);
 }
+
+const checkSchema = v.object({ exit: v.pipe(v.number(), v.integer()), tail: v.string() });
+
+/** What came of the check that followed the worker; null where there was none, or it was cut off. */
+export function readCheck(run: RunPaths): Check | null {
+  const file = readText(run.check);
+  return file === null ? null : parsedAs(checkSchema, file.text);
+}
+
+export const writeCheck = (run: RunPaths, check: Check) =>
+  replace(run.check, `${JSON.stringify(check)}\n`);

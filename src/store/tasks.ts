@@ -18,6 +18,7 @@ import {
   taskPathsIn,
 } from "./paths.ts";
 import { create, isErrno, replace } from "./publish.ts";
+import { branchingEntries } from "./worktrees.ts";
 import { isFile, readFolders, readText } from "./read.ts";
 
 const longestPlan = 1024 * 1024;
@@ -73,6 +74,7 @@ export function folderExists(path: string): boolean {
  * Makes a task, whole or not at all: its folder is filled elsewhere and renamed
  * into place, which fails where the id is taken.
  *
+ * @param fill adds to it before anybody sees it
  * @returns null when the id is taken
  */
 export function createTask(
@@ -80,6 +82,7 @@ export function createTask(
   id: string,
   asked: Asked,
   plan: string,
+  fill: (staged: TaskPaths) => void = () => {},
 ): TaskPaths | null {
   const staged = taskPathsIn(stage(project), id);
   try {
@@ -87,6 +90,7 @@ export function createTask(
     mkdirSync(staged.runs);
     replace(staged.asked, Bun.YAML.stringify(asked, null, 2));
     replace(staged.plan, plan);
+    fill(staged);
     const final = taskPaths(project, id);
     renameSync(staged.folder, final.folder);
     return final;
@@ -116,9 +120,13 @@ export function removeTask(
   const stagedFolder = stage(project);
   const moved = taskPathsIn(join(stagedFolder, task.id), task.id);
   renameSync(task.folder, moved.folder);
-  const mayGo = isIdle(moved);
-  if (!mayGo) renameSync(moved.folder, task.folder);
-  rmSync(stagedFolder, { recursive: true, force: true });
+  let mayGo = false;
+  try {
+    mayGo = isIdle(moved);
+  } finally {
+    if (!mayGo) renameSync(moved.folder, task.folder);
+    rmSync(stagedFolder, { recursive: true, force: true });
+  }
   return mayGo;
 }
 
@@ -158,9 +166,12 @@ const askedSchema = v.object({
       retry: v.object({ attempts: v.number(), firstMs: v.number(), longestMs: v.number() }),
       fallback: v.array(v.string()),
       resumeLost: v.boolean(),
+      verifyRetries: v.optional(v.number(), 0),
     }),
     noPolicy,
   ),
+  worktree: v.optional(v.nullable(v.object(branchingEntries)), null),
+  verify: v.optional(v.nullable(v.string()), null),
   host: v.nullable(v.string()),
   folder: v.string(),
   environment: v.optional(v.nullable(v.pipe(v.string(), v.regex(environmentName))), null),

@@ -10,13 +10,16 @@ import { derive, dueRun } from "../core/state.ts";
 import type { Cause } from "../core/stream.ts";
 import type { Asked, Facts } from "../core/task.ts";
 import { type ProjectPaths, runPaths, type TaskPaths } from "../store/paths.ts";
-import { runNumbers } from "../store/runs.ts";
+import { note } from "../store/journal.ts";
+import { giveUp, runNumbers } from "../store/runs.ts";
+import { placeWorktree } from "../store/worktrees.ts";
 import { isLocked } from "../unix/lock.ts";
 import { whyNotNow } from "./admission.ts";
 import { launch, recordFailedStart } from "./launch.ts";
 import { observe } from "./observe.ts";
 import { findRoute, rememberModel } from "./routing.ts";
 import { stopRuns } from "./stop.ts";
+import { beginning } from "./worktree.ts";
 
 export type Advanced =
   | { kind: "started"; number: number; inSession: boolean }
@@ -57,6 +60,8 @@ export async function advance(
   const noPlace = () => whyNotNow(project, route.backend, limits, facts.resume !== null);
   const early = noPlace();
   if (early !== null) return { kind: "waits", ...early };
+  const clash = begin(project, task, facts);
+  if (clash !== null) return { kind: "waits", reason: clash, againMs: 0, isBrief: false };
 
   await endLeftovers(task, facts);
   const launched = await launch(project, task, { facts, due, route, said }, () => {
@@ -65,6 +70,27 @@ export async function advance(
   });
   if (launched.kind === "started") return launched;
   return launched.why === "over" ? { kind: "nothing" } : { kind: "waits", ...launched.why };
+}
+
+/** Says where the task's worktree begins, where it is to have one; null, or why there is no such place. */
+function begin(
+  project: ProjectPaths,
+  task: TaskPaths,
+  { asked, worktree }: Facts & { asked: Asked },
+): string | null {
+  if (asked.worktree === null || worktree !== null) return null;
+  const begins = beginning(project, { ...asked, worktree: asked.worktree });
+  if (begins.kind === "clash") {
+    const { said } = begins;
+    giveUp(runPaths(task, 0), { cause: "conflict", evidence: said, resetsAtMs: null });
+    note(project, task.id, `held: ${said}`);
+    return said;
+  }
+  const { base } = begins;
+  const { target } = asked.worktree;
+  const nothingYet = { made: null, isReady: false, merged: null, conflict: null };
+  placeWorktree(task, { base, target, ...nothingYet });
+  return null;
 }
 
 /** Why a task that is due does not start; null where it is about to. */

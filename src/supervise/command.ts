@@ -7,8 +7,11 @@ import { delimiter, dirname } from "node:path";
 import { backendNamed, type Backend, type Work } from "../backends/index.ts";
 import { failed } from "../core/error.ts";
 import type { Route } from "../core/route.ts";
+import { shellQuoted } from "../core/text.ts";
 import { withoutHost } from "../unix/host.ts";
 import { numbersOf } from "../unix/processes.ts";
+import { selfArgv } from "../unix/self.ts";
+import { inSteps } from "../unix/spawn.ts";
 import { cliPath } from "./discover.ts";
 
 export interface Command {
@@ -66,6 +69,24 @@ export function buildCommand(
       ...Object.keys(wanted).filter((name) => env[name] === undefined),
     ],
     stdinPath: promptBy === "stdin" ? work.promptPath : null,
+  };
+}
+
+/** With what comes before and after the worker in its run; it all begins in `root`. */
+export function withSteps(
+  command: Command,
+  root: string,
+  id: string,
+  { ground, check }: { ground: boolean; check: boolean },
+): Command {
+  if (!ground && !check) return command;
+  const act = (name: string, isWanted: boolean) =>
+    isWanted ? [...selfArgv(), "supervise", name, id].map(shellQuoted).join(" ") : "";
+  const { argv, cwd } = command;
+  return {
+    ...command,
+    argv: inSteps(act("ground", ground), cwd, act("check", check), argv),
+    cwd: root,
   };
 }
 

@@ -16,6 +16,7 @@ import { isUndelivered, type Question } from "../core/question.ts";
 import type { Route } from "../core/route.ts";
 import type { Failure } from "../core/stream.ts";
 import { type Asked, type Facts, type RunFacts, type RunRecord, shownPlan } from "../core/task.ts";
+import { branchOf } from "../core/worktree.ts";
 import { backendNamed } from "../backends/index.ts";
 import {
   besides,
@@ -24,6 +25,7 @@ import {
   runPathsIn,
   tmpPrefix,
   type TaskPaths,
+  worktreePath,
 } from "../store/paths.ts";
 import { note } from "../store/journal.ts";
 import { addPlace } from "../store/places.ts";
@@ -35,8 +37,9 @@ import { stage } from "../store/tasks.ts";
 import { isInSandbox } from "../unix/codex-host.ts";
 import { openLocked } from "../unix/lock.ts";
 import { oneAtATime } from "./admission.ts";
-import { buildCommand, type Command } from "./command.ts";
+import { buildCommand, type Command, withSteps } from "./command.ts";
 import { type Launcher, localLauncher } from "./launcher.ts";
+import { placeOf } from "./worktree.ts";
 
 /** What a run starts from: nothing, a session that goes on, or what an earlier worker left. */
 export type Start =
@@ -57,13 +60,16 @@ export function prepare(
   asked: Asked,
   route: Route,
   start: Start,
+  told: string | null,
   mark: { token: string; tmp: string; promptPath: string },
 ): Prepared {
-  const paths = promptPaths(project, task, asked);
+  const cwd = workFolder(project, task, asked);
+  const paths = promptPaths(cwd, task, asked);
+  const before = start.kind === "handover" ? start : null;
   const prompt =
     start.kind === "session"
-      ? resumePrompt(paths, start.questions)
-      : freshPrompt(asked, paths, route.promptPrefix, start.kind === "handover" ? start : null);
+      ? resumePrompt(paths, start.questions, told)
+      : freshPrompt(asked, paths, route.promptPrefix, before, told);
   const chosen = backendNamed(route.backend).session === "chosen" ? crypto.randomUUID() : null;
   const session = start.kind === "session" ? start.session : chosen;
   const command = buildCommand(
@@ -71,7 +77,8 @@ export function prepare(
     {
       prompt,
       promptPath: mark.promptPath,
-      cwd: project.root,
+      cwd,
+      ...reach(project, task, asked),
       session,
       resume: start.kind === "session",
       title: task.id,
@@ -79,6 +86,19 @@ export function prepare(
     { task: task.id, taskDir: task.folder, token: mark.token, tmp: mark.tmp },
   );
   return { command, prompt, session };
+}
+
+/** Where a task's worker works, and its check is run. */
+export const workFolder = (project: ProjectPaths, { id }: TaskPaths, { worktree }: Asked) =>
+  worktree === null ? project.root : worktreePath(project, id);
+
+/** What a worker has to write to outside of its own folder. */
+function reach(project: ProjectPaths, task: TaskPaths, { worktree }: Asked) {
+  if (worktree === null) return { folders: [], gitFolders: [] };
+  const { common, admin } = placeOf(project, task.id);
+  // Neither its config nor its hooks: they are run by the user's own git.
+  const gitFolders = [admin, ...["objects", "refs", "logs"].map((name) => `${common}/${name}`)];
+  return { folders: [task.folder], gitFolders };
 }
 
 /** What starts, and why. */
@@ -117,7 +137,16 @@ export async function launch<T>(
   try {
     const start = continuation(facts, route, due.fresh);
     const mark = { token, tmp, promptPath: run.prompt };
-    const { command, prompt, session } = prepare(project, task, facts.asked, route, start, mark);
+    const { asked } = facts;
+    const { command, prompt, session } = prepare(
+      project,
+      task,
+      asked,
+      route,
+      start,
+      due.told,
+      mark,
+    );
     const record: RunRecord = {
       ...recordOf(facts, due, said),
       model: route.model,
@@ -152,7 +181,9 @@ export async function launch<T>(
     const handedOver = logFd;
     logFd = null;
     step("before the shim is started");
-    await submit(launcher, { paths: run, taskFolder: task.folder, token }, command, handedOver);
+    const steps = { ground: asked.worktree !== null, check: asked.verify !== null };
+    const whole = withSteps(command, project.root, task.id, steps);
+    await submit(launcher, { paths: run, taskFolder: task.folder, token }, whole, handedOver);
     step("after the shim is started");
     return { kind: "started", number, inSession: start.kind === "session" };
   } catch (error) {
@@ -229,7 +260,8 @@ export function recordFailedStart(
   }
 }
 
-const recordOf = (facts: Facts, { why, wish, attempt, tried }: Due, said: string) => ({
+const recordOf = (facts: Facts, { why, wish, attempt, tried, checks }: Due, said: string) => ({
+  verify: facts.asked?.verify ?? null,
   said,
   why,
   wish,
@@ -238,6 +270,7 @@ const recordOf = (facts: Facts, { why, wish, attempt, tried }: Due, said: string
   streak: {
     attempt,
     tried: [...tried],
+    checks,
     done: progress(shownPlan(facts)).done,
     answers: facts.questions.filter(isUndelivered).map((question) => question.number),
   },
@@ -268,15 +301,16 @@ function checkCwd(cwd: string): void {
   );
 }
 
-/** As the worker sees them, from the project's root. */
-function promptPaths(project: ProjectPaths, task: TaskPaths, { after }: Asked): PromptPaths {
-  const seen = (path: string) => relative(project.root, path);
+/** As the worker sees them, from the folder that it works in. */
+function promptPaths(cwd: string, task: TaskPaths, { after, worktree }: Asked): PromptPaths {
+  const seen = (path: string) => relative(cwd, path);
   const outputs = after.map((id) => besides(task, id).output).filter(isFile);
   return {
     plan: seen(task.plan),
     ipc: seen(task.ipc),
     context: seen(task.context),
     outputs: outputs.map(seen),
+    branch: worktree === null ? null : branchOf(task.id),
   };
 }
 

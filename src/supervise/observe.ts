@@ -14,8 +14,9 @@ import {
   taskPaths,
 } from "../store/paths.ts";
 import { isFile, readEnds } from "../store/read.ts";
-import { latestRun, readExit, readRecord, readStop, readWish } from "../store/runs.ts";
+import { latestRun, readCheck, readExit, readRecord, readStop, readWish } from "../store/runs.ts";
 import { folderExists, readAsked, readPlan, taskIds } from "../store/tasks.ts";
+import { readWorktree } from "../store/worktrees.ts";
 import { isLocked } from "../unix/lock.ts";
 
 /** How much of a log's start and end is read for what the backend reported: bytes of each. */
@@ -48,6 +49,7 @@ export function observe(task: TaskPaths, parents: Parents = new Map()): Facts {
     stop: readStop(latest),
     resume: readWish(latest),
     parents: run === null ? (asked?.after ?? []).map((id) => observeParent(task, id, parents)) : [],
+    worktree: asked === null || asked.worktree === null ? null : readWorktree(task),
     hasOutput: isFile(task.output),
     hasContext: isFile(task.context),
   };
@@ -91,6 +93,7 @@ function observeRun(task: TaskPaths): RunFacts | null {
     // A look at what is over must not say that it began, where its launcher was killed before that.
     isStarted: live || exit !== null || isFile(run.pid),
     saidMs: modifiedMs,
+    check: record === null || record.verify === null ? null : readCheck(run),
     report,
   };
 }

@@ -4,6 +4,7 @@ import type { Config } from "../core/config.ts";
 import { failed, refused } from "../core/error.ts";
 import { derive, isLive } from "../core/state.ts";
 import type { Facts, Wish } from "../core/task.ts";
+import { conflictText } from "../core/worktree.ts";
 import { type ProjectPaths, runPaths, type TaskPaths } from "../store/paths.ts";
 import { latestRun, readRecord, requestResume } from "../store/runs.ts";
 import { step } from "../store/step.ts";
@@ -42,7 +43,8 @@ export async function resumeTask(
   const name = model ?? run?.record?.said ?? asked.model;
   checkCommand(await routeAs(asked, name, config));
   const token = crypto.randomUUID();
-  requestResume(runPaths(task, run?.number ?? 0), { model, fresh, token });
+  const told = facts.worktree?.conflict == null ? null : conflictText(facts.worktree.conflict);
+  requestResume(runPaths(task, run?.number ?? 0), { model, fresh, told, token });
   step("after a resume is asked for");
   const advanced = await advance(project, task, config);
   return advanced.kind === "waits" ? advanced : startedFor(task, token);

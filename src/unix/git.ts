@@ -1,4 +1,4 @@
-/** Git: where a checkout is, without starting it, and what has changed in one. */
+/** Git: where a checkout is, without starting it; git itself; and what has changed in a checkout. */
 
 import { existsSync, lstatSync, realpathSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -18,6 +18,23 @@ function isGit(path: string): boolean {
   );
 }
 
+export interface GitAnswer {
+  /** 127 where there is no git, 124 where it took too long. */
+  code: number;
+  out: string;
+  err: string;
+}
+
+export interface GitOptions {
+  /** Beyond the caller's own environment, without what there names another repository. */
+  env?: Record<string, string>;
+  input?: string;
+  timeoutMs?: number;
+  /** Our own stdout is held by it: where that is a run's log, the run lives as long as it does. */
+  isHeld?: boolean;
+}
+
+/** What a repository's own config names is not run for a look: monitors and hooks. */
 const readOnly = [
   "--no-optional-locks",
   "-c",
@@ -27,6 +44,71 @@ const readOnly = [
 ];
 /** Objects that are not there are not fetched, whatever a repository's config names for that. */
 const offline = { GIT_ALLOW_PROTOCOL: "none", GIT_NO_LAZY_FETCH: "1", GIT_TERMINAL_PROMPT: "0" };
+const lookMs = 30_000;
+
+/** For a look: nothing of the repository's own is run, nothing is fetched. */
+export const look = (cwd: string, args: readonly string[], options: GitOptions = {}) =>
+  git(cwd, [...readOnly, ...args], {
+    timeoutMs: lookMs,
+    ...options,
+    env: { ...offline, ...options.env },
+  });
+
+/** The user's own git, hooks, filters and all. */
+export function git(
+  cwd: string,
+  args: readonly string[],
+  { env = {}, input, timeoutMs, isHeld = false }: GitOptions = {},
+): GitAnswer {
+  const binary = Bun.which("git");
+  if (binary === null) return { code: 127, out: "", err: "git is not on PATH" };
+  const { exitCode, stdout, stderr, exitedDueToTimeout } = Bun.spawnSync([binary, ...args], {
+    cwd,
+    env: { ...withoutGit(process.env), LC_ALL: "C.UTF-8", ...env },
+    stdio: [
+      input === undefined ? "ignore" : Buffer.from(input),
+      "pipe",
+      "pipe",
+      ...(isHeld ? [1] : []),
+    ],
+    ...(timeoutMs !== undefined && { timeout: timeoutMs, killSignal: "SIGKILL" as const }),
+    maxBuffer: 64 * 1024 * 1024,
+  });
+  const code = exitedDueToTimeout === true ? 124 : (exitCode ?? 1);
+  return { code, out: stdout.toString(), err: stderr.toString().trim() };
+}
+
+/** Git in the user's own hands: with the terminal, the pager and the tools of their choice. Returns its exit code. */
+export function showGit(
+  cwd: string,
+  args: readonly string[],
+  env: Record<string, string> = {},
+): number {
+  // The pager's to take, as long as there is one.
+  process.on("SIGINT", () => {});
+  const { exitCode } = Bun.spawnSync(["git", ...args], {
+    cwd,
+    env: { ...withoutGit(process.env), ...env },
+    stdio: ["inherit", "inherit", "inherit"],
+  });
+  return exitCode ?? 1;
+}
+
+/** What names another repository than the one in this folder; how git looks and who commits is the user's. */
+const withoutGit = (env: Record<string, string | undefined>) =>
+  Object.fromEntries(
+    Object.entries(env).filter(
+      ([name]) =>
+        !name.startsWith("GIT_") ||
+        /^GIT_(?:PAGER|EDITOR|EXTERNAL_DIFF|AUTHOR_|COMMITTER_|SSH|ASKPASS|CONFIG_GLOBAL|CONFIG_SYSTEM|CONFIG_NOSYSTEM)/.test(
+          name,
+        ),
+    ),
+  ) as Record<string, string>;
+
+/** The parts of an output that ends each with a NUL. */
+export const parts = (out: string) => out.split("\0").filter((part) => part !== "");
+
 const patienceMs = 2_000;
 
 export interface FileChange {
@@ -48,11 +130,16 @@ export function changesSince(root: string, sinceMs: number): FileChange[] | null
   const then = `HEAD@{${new Date(sinceMs - 1_000).toISOString()}}`;
   // By names and times alone: comparing contents would run filters. Where nothing was committed
   // yet, there is no tree.
-  const before = git(root, ["ls-tree", "-r", "-z", "--name-only", "--full-tree", then]) ?? [];
-  const now = git(root, ["ls-files", "-t", "--cached", "--others", "--exclude-standard", "-z"]);
-  if (now === null) return null;
-  const paths = new Set(before);
-  for (const entry of now) {
+  const options = { timeoutMs: patienceMs };
+  const before = look(root, ["ls-tree", "-r", "-z", "--name-only", "--full-tree", then], options);
+  const now = look(
+    root,
+    ["ls-files", "-t", "--cached", "--others", "--exclude-standard", "-z"],
+    options,
+  );
+  if (now.code !== 0) return null;
+  const paths = new Set(before.code === 0 ? parts(before.out) : []);
+  for (const entry of parts(now.out)) {
     // "S" marks what a sparse checkout leaves out.
     if (entry.startsWith("S ")) paths.delete(entry.slice(2));
     else paths.add(entry.slice(2));
@@ -74,28 +161,4 @@ function changedAt(path: string): number | null {
   }
   const folder = dirname(path);
   return folder === path ? null : changedAt(folder);
-}
-
-/** What names another repository than the one in this folder. */
-const withoutGit = (env: Record<string, string | undefined>) =>
-  Object.fromEntries(Object.entries(env).filter(([name]) => !name.startsWith("GIT_")));
-
-function git(root: string, args: readonly string[]): string[] | null {
-  const binary = Bun.which("git");
-  if (binary === null) return null;
-  const { exitCode, stdout } = Bun.spawnSync([binary, ...readOnly, ...args], {
-    cwd: root,
-    env: { ...withoutGit(process.env), ...offline },
-    stdin: "ignore",
-    stderr: "ignore",
-    timeout: patienceMs,
-    killSignal: "SIGKILL",
-    maxBuffer: 16 * 1024 * 1024,
-  });
-  return exitCode === 0
-    ? stdout
-        .toString()
-        .split("\0")
-        .filter((path) => path !== "")
-    : null;
 }

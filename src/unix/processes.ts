@@ -36,6 +36,34 @@ export function findMarked(marks: readonly string[]): Process[] {
   return all.filter(({ pid, zombie }) => found.has(pid) && pid !== process.pid && !zombie);
 }
 
+/** Who works in a folder: numbers of the processes that stand in it, or below. */
+export function processesIn(folder: string): number[] {
+  if (process.platform !== "linux") {
+    const { stdout } = Bun.spawnSync(["lsof", "-a", "-d", "cwd", "-Fpn"], {
+      stderr: "ignore",
+      stdin: "ignore",
+    });
+    let pid = 0;
+    return stdout
+      .toString()
+      .split("\n")
+      .flatMap((line) => {
+        if (line.startsWith("p")) pid = Number(line.slice(1));
+        return line.startsWith("n") && isBelow(line.slice(1), folder) ? [pid] : [];
+      });
+  }
+  return readdirSync("/proc").flatMap((entry) => {
+    if (!/^\d+$/.test(entry) || Number(entry) === process.pid) return [];
+    try {
+      return isBelow(readlinkSync(`/proc/${entry}/cwd`), folder) ? [Number(entry)] : [];
+    } catch {
+      return [];
+    }
+  });
+}
+
+const isBelow = (path: string, folder: string) => path === folder || path.startsWith(`${folder}/`);
+
 /** False where the process has gone already. */
 export function signal(pid: number, name: NodeJS.Signals): boolean {
   try {

@@ -2,6 +2,7 @@
 
 import { closeSync, constants, openSync } from "node:fs";
 import shim from "./shim.sh" with { type: "text" };
+import steps from "./steps.sh" with { type: "text" };
 
 export interface ShimStart {
   runDir: string;
@@ -43,6 +44,16 @@ export async function startShim({
   }
 }
 
+/** A command with a shell line before it, and one after it, of which either may be empty. */
+export function inSteps(
+  before: string,
+  cwd: string,
+  after: string,
+  argv: readonly string[],
+): string[] {
+  return ["/bin/sh", "-c", steps, "dispatch-steps", before, cwd, after, ...argv];
+}
+
 /** Starts a program that outlives this process, its terminal and its host. */
 export function startDetached(
   argv: string[],
@@ -57,6 +68,34 @@ async function firstByte(fd: number): Promise<void> {
   const reader = Bun.file(fd).stream().getReader();
   await reader.read();
   await reader.cancel();
+}
+
+/**
+ * Runs a shell line to its end, with nothing on stdin and all that it prints in a
+ * file, whose descriptor is closed; returns its exit code. Our own stdout is held
+ * by it too: where that is a run's log, the run lives as long as it does.
+ */
+export function runWith(line: string, cwd: string, outputFd: number): number {
+  try {
+    const { exitCode } = Bun.spawnSync(["/bin/sh", "-c", line], {
+      cwd,
+      stdio: ["ignore", outputFd, outputFd, 1],
+    });
+    return exitCode ?? 1;
+  } finally {
+    closeSync(outputFd);
+  }
+}
+
+/** Runs a program with a text on its stdin to its end, whatever that is. */
+export function runForOutput(
+  argv: readonly string[],
+  cwd: string,
+  text: string,
+): { code: number; out: string; err: string } {
+  const { exitCode, stdout, stderr } = Bun.spawnSync([...argv], { cwd, stdin: Buffer.from(text) });
+  const [out, err] = [stdout.toString().trim(), stderr.toString().trim()];
+  return { code: exitCode ?? 1, out, err };
 }
 
 export interface Captured {

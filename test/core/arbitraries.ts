@@ -30,6 +30,7 @@ import type {
   Wish,
 } from "../../src/core/task.ts";
 import { isTaskId } from "../../src/core/task-id.ts";
+import type { Worktree } from "../../src/core/worktree.ts";
 
 type Arbitrary<T> = fc.Arbitrary<T>;
 
@@ -213,6 +214,19 @@ const policy: Arbitrary<Policy> = fc.record<Policy>({
   retry: fc.record({ attempts: fc.nat(6), firstMs: fc.nat(), longestMs: fc.nat() }),
   fallback: fc.array(hostile, { maxLength: 2 }),
   resumeLost: fc.boolean(),
+  verifyRetries: fc.nat(3),
+});
+
+const commit = fc.stringMatching(/^[0-9a-f]{40}$/);
+const branching = { base: commit, target: maybe(fc.constantFrom("main", "a/b")) };
+const worktree: Arbitrary<Worktree> = fc.record<Worktree>({
+  ...branching,
+  made: maybe(timestamp),
+  isReady: fc.boolean(),
+  merged: maybe(fc.record({ tip: commit, as: commit, into: hostile })),
+  conflict: maybe(
+    fc.record({ target: hostile, commit, files: fc.array(hostile, { maxLength: 2 }) }),
+  ),
 });
 
 export const asked: Arbitrary<Asked> = fc.record<Asked>({
@@ -232,6 +246,8 @@ export const asked: Arbitrary<Asked> = fc.record<Asked>({
     perBackend: maybe(fc.nat()),
   }),
   policy,
+  worktree: maybe(fc.record(branching)),
+  verify: maybe(hostile),
   host: maybe(hostile),
   folder: hostile,
   environment: maybe(fc.stringMatching(/^[0-9a-f]{32}$/)),
@@ -254,11 +270,13 @@ const runRecord: Arbitrary<RunRecord> = fc.record<RunRecord>({
   said: hostile,
   why: hostile,
   wish: maybe(hostile),
+  verify: maybe(hostile),
   streak: fc.record<Streak>({
     attempt: fc.nat(9),
     tried: fc.array(hostile, { maxLength: 2 }),
     done: fc.nat(4),
     answers: fc.array(fc.constantFrom("001", "002"), { maxLength: 2 }),
+    checks: fc.nat(4),
   }),
 });
 
@@ -270,6 +288,7 @@ const runFacts: Arbitrary<RunFacts> = fc.record<RunFacts>({
   endedMs: maybe(timeMs),
   isStarted: fc.boolean(),
   saidMs: maybe(timeMs),
+  check: maybe(fc.record({ exit: fc.nat(255), tail: hostile })),
   report,
 });
 
@@ -280,6 +299,7 @@ const stop: Arbitrary<Stop> = fc.oneof(
 const wish: Arbitrary<Wish> = fc.record<Wish>({
   model: maybe(hostile),
   fresh: fc.boolean(),
+  told: maybe(hostile),
   token: hostile,
 });
 const parent: Arbitrary<Parent> = fc.record<Parent>({
@@ -297,6 +317,7 @@ export const facts: Arbitrary<Facts> = fc.record<Facts>({
   stop: rarely.chain((isThere) => (isThere ? stop : fc.constant(null))),
   resume: rarely.chain((isThere) => (isThere ? wish : fc.constant(null))),
   parents: fc.array(parent, { maxLength: 2 }),
+  worktree: maybe(worktree),
   hasOutput: fc.boolean(),
   hasContext: fc.boolean(),
 });
@@ -449,6 +470,16 @@ const notify = fc
     }),
   );
 
+const worktreeSettings = fc
+  .record<Settings<Config["worktree"]>>({
+    copy: usually<string[]>([], plain(fc.array(words, { maxLength: 2 }))),
+    setup: usually<string | null>(null, plain(words)),
+    keep: usually(false, plain(fc.boolean())),
+  })
+  .map((settings) =>
+    both<Config["worktree"]>(settings, { copy: "copy", setup: "setup", keep: "keep" }),
+  );
+
 /** A config as it is used, and what a person would have written for it. */
 export interface WrittenConfig {
   config: Config;
@@ -472,6 +503,19 @@ const common = fc.record({
   limited,
   retry,
   notify,
+  worktreeSettings,
+  verify: usually<string | null>(null, plain(words)),
+  verifyRetries: usually(0, plain(fc.nat(9))),
+  projects: fc.uniqueArray(
+    fc.tuple(
+      fc.stringMatching(/^~?(?:\/[\w.-]{1,5}){1,3}$/),
+      fc.record({
+        copy: maybe(fc.array(words, { maxLength: 2 })),
+        check: usually<string | null>(null, plain(words)),
+      }),
+    ),
+    { maxLength: 2, selector: ([name]) => name },
+  ),
   defaultAt: maybe(fc.nat()),
 });
 type Common = typeof common extends Arbitrary<infer T> ? T : never;
@@ -482,6 +526,7 @@ const perAlias = fc.record({
   answerTimeoutMs: usually<number | null>(null, anyTime),
   timeLimitMs: usually<number | null>(null, anyTime),
   stallAfterMs: usually<number | null>(null, anyTime),
+  verify: usually<string | null>(null, plain(words)),
 });
 export const noAlias: Alias = {
   model: null,
@@ -491,6 +536,7 @@ export const noAlias: Alias = {
   answerTimeoutMs: null,
   timeLimitMs: null,
   stallAfterMs: null,
+  verify: null,
 };
 
 export const writtenConfig: Arbitrary<WrittenConfig> = fc
@@ -522,6 +568,7 @@ export const writtenConfig: Arbitrary<WrittenConfig> = fc
           answerTimeoutMs: said.answerTimeoutMs.meant,
           timeLimitMs: said.timeLimitMs.meant,
           stallAfterMs: said.stallAfterMs.meant,
+          verify: said.verify.meant,
         },
         {
           model,
@@ -530,6 +577,7 @@ export const writtenConfig: Arbitrary<WrittenConfig> = fc
           answer_timeout: said.answerTimeoutMs.written,
           time_limit: said.timeLimitMs.written,
           stall_after: said.stallAfterMs.written,
+          verify: said.verify.written,
         },
       ]);
       names.push(name);
@@ -579,11 +627,12 @@ export const writtenAgents: Arbitrary<WrittenConfig> = fc
   );
 
 function withCommon(
-  { confirmDefault, answerTimeout, resumeLost, limited, retry, notify, defaultAt }: Common,
+  { confirmDefault, answerTimeout, resumeLost, limited, retry, notify, ...more }: Common,
   names: readonly string[],
   config: Pick<Config, "format" | "backends" | "models" | "aliases">,
   written: Record<string, unknown>,
 ): WrittenConfig {
+  const { worktreeSettings, verify, verifyRetries, projects, defaultAt } = more;
   const chosen = defaultAt === null ? null : (names[defaultAt % names.length] ?? null);
   const { depth, timeLimitMs, stallAfterMs, ...limits } = limited.meant;
   return {
@@ -599,15 +648,28 @@ function withCommon(
       retry: retry.meant,
       resumeLost: resumeLost.meant,
       notify: notify.meant,
+      worktree: worktreeSettings.meant,
+      verify: verify.meant,
+      verifyRetries: verifyRetries.meant,
+      projects: mapped(projects, ({ copy, check }) => ({
+        worktree: copy === null ? {} : { copy },
+        verify: check.meant,
+      })),
     },
     written: {
       default: chosen,
       confirm_default: confirmDefault.written,
       answer_timeout: answerTimeout.written,
       limits: limited.written,
-      retry: retry.written,
+      retry: { ...retry.written, on_verify: verifyRetries.written },
       resume_lost: resumeLost.written,
       notify: notify.written,
+      worktree: worktreeSettings.written,
+      verify: verify.written,
+      projects: mapped(projects, ({ copy, check }) => ({
+        worktree: { copy },
+        verify: check.written,
+      })),
       ...written,
     },
   };

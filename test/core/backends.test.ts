@@ -14,6 +14,8 @@ const fresh: Work = {
   prompt: "PROMPT",
   promptPath: "/run/prompt.md",
   cwd: "/project",
+  folders: [],
+  gitFolders: [],
   session: null,
   resume: false,
   title: "TITLE",

@@ -10,6 +10,7 @@ const task = (line: number, title: string, own: Partial<BatchTask> = {}): BatchT
   model: null,
   files: [],
   worktree: false,
+  verify: null,
   after: [],
   times,
   plan: null,
@@ -283,7 +284,7 @@ describe("what is wrong is told, with its line", () => {
       [
         [
           3,
-          "unknown key priority; keys are id, model, file, worktree, after, time_limit, stall_after, answer_timeout, prose goes behind a blank line",
+          "unknown key priority; keys are id, model, file, worktree, after, verify, time_limit, stall_after, answer_timeout, prose goes behind a blank line",
         ],
       ],
     ],
@@ -293,7 +294,7 @@ describe("what is wrong is told, with its line", () => {
       [
         [
           2,
-          "unknown key constructor; keys are id, model, file, worktree, after, time_limit, stall_after, answer_timeout, prose goes behind a blank line",
+          "unknown key constructor; keys are id, model, file, worktree, after, verify, time_limit, stall_after, answer_timeout, prose goes behind a blank line",
         ],
       ],
     ],

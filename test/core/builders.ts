@@ -33,6 +33,8 @@ export const asked = (own: Partial<Asked> = {}): Asked => ({
   after: [],
   limits: noLimits,
   policy: policy(),
+  worktree: null,
+  verify: null,
   host: null,
   folder: "",
   environment: null,
@@ -46,6 +48,7 @@ export const policy = (own: Partial<Policy> = {}): Policy => ({
   retry: { attempts: 5, firstMs: 5_000, longestMs: 600_000 },
   fallback: [],
   resumeLost: false,
+  verifyRetries: 0,
   ...own,
 });
 
@@ -73,6 +76,7 @@ export const record = (own: Partial<RunRecord> = {}): RunRecord => ({
   said: "opus",
   why: "it is new",
   wish: null,
+  verify: null,
   streak: streak(),
   ...own,
 });
@@ -82,6 +86,7 @@ export const streak = (own: Partial<Streak> = {}): Streak => ({
   tried: [],
   done: 0,
   answers: [],
+  checks: 0,
   ...own,
 });
 
@@ -97,6 +102,7 @@ export const live = (own: Partial<RunFacts> = {}): RunFacts => ({
   endedMs: null,
   isStarted: true,
   saidMs: startedMs,
+  check: null,
   report: emptyReport,
   ...own,
 });
@@ -140,6 +146,7 @@ export const facts = (own: Partial<Facts> = {}): Facts => ({
   stop: null,
   resume: null,
   parents: [],
+  worktree: null,
   hasOutput: false,
   hasContext: false,
   ...own,
@@ -164,6 +171,10 @@ export const config = (
   retry: { attempts: 5, firstMs: 5_000, longestMs: 600_000 },
   resumeLost: false,
   notify: { command: null, url: null, desktop: false, on: notices },
+  worktree: { copy: [], setup: null, keep: false },
+  verify: null,
+  verifyRetries: 0,
+  projects: {},
   ...own,
   backends: mapValues(own.backends, (command) => ({ command })),
   models: mapValues(own.models, (model) =>
@@ -177,6 +188,7 @@ export const config = (
     answerTimeoutMs: null,
     timeLimitMs: null,
     stallAfterMs: null,
+    verify: null,
     ...alias,
   })),
 });

@@ -623,7 +623,7 @@ describe("an unknown key is a warning at the key, and the config can be used", (
       "unlike any",
       "colour: red\n",
       [
-        "1:1 warning unknown key colour; expected default, confirm_default, backends, models, aliases, agents, answer_timeout, limits, retry, resume_lost, notify",
+        "1:1 warning unknown key colour; expected default, confirm_default, backends, models, aliases, agents, answer_timeout, limits, retry, resume_lost, notify, worktree, verify, projects",
       ],
     ],
     [

@@ -49,7 +49,7 @@ describe("a task that is held is told of where it takes long", () => {
     ["not while it is queued behind another", { parents: [parent("running")] }, []],
     [
       "not once it is to start",
-      { ...limited(hour), resume: { model: null, fresh: false, token: "" } },
+      { ...limited(hour), resume: { model: null, fresh: false, told: null, token: "" } },
       [],
     ],
     ["not once it is stopped", { ...limited(hour), stop: { by: "person" } }, ["outcome 1 stopped"]],

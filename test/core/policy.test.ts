@@ -9,6 +9,7 @@ import {
   isStalled,
   noPolicy,
   silentSinceMs,
+  plainDue,
 } from "../../src/core/policy.ts";
 import {
   type Cause,
@@ -62,16 +63,7 @@ const failing = (
     ...more.own,
   });
 
-const again: Due = {
-  why: "",
-  atMs: 0,
-  isGiven: false,
-  model: null,
-  fresh: false,
-  wish: null,
-  attempt: 1,
-  tried: [],
-};
+const again: Due = { ...plainDue, attempt: 1 };
 
 describe("what comes after a failure", () => {
   /** Nothing; the same model: after a pause, or when its limit is lifted; another model at once. */
@@ -108,6 +100,8 @@ describe("what comes after a failure", () => {
     budget_limit: { alone: none, withOthers: none },
     time_limit: { alone: none, withOthers: none },
     item_failed: { alone: none, withOthers: none },
+    verify: { alone: none, withOthers: none },
+    conflict: { alone: none, withOthers: none },
     crash: { alone: none, withOthers: none },
     killed: { alone: none, withOthers: none },
     start_failed: { alone: none, withOthers: none },

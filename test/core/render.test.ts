@@ -6,6 +6,7 @@ import { errorJson, eventJson, taskJson } from "../../src/core/json.ts";
 import type { StreamEvent } from "../../src/core/stream.ts";
 import { derive } from "../../src/core/state.ts";
 import type { Facts } from "../../src/core/task.ts";
+import type { Work } from "../../src/core/worktree.ts";
 import {
   eventText,
   type Left,
@@ -454,14 +455,24 @@ describe("what a host is told, whole", () => {
   });
 });
 
+const nowhere = { output: null, worktree: null };
+/** The first of them in lines, the others without. */
+const changedFiles = (text: string, ...binary: string[]): Work => ({
+  files: [
+    { path: text, added: 3, removed: 1 },
+    ...binary.map((path) => ({ path, added: null, removed: null })),
+  ],
+  branch: null,
+});
+
 describe("the result, whole", () => {
   test("with what the worker left", () => {
-    expect(
-      resultText(done, "# Findings\n\nNone.\n", { ...nothing, changed: ["a.ts", "b.ts"] }),
-    ).toBe(
+    expect(resultText(done, "# Findings\n\nNone.\n", changedFiles("a.ts", "b.ts"), [])).toBe(
       lines(
         'update-readme done in 1m 5s: "All done. Two files changed."',
-        "changed meanwhile: a.ts, b.ts",
+        "changed meanwhile: 2 files (+3 -1)",
+        "  a.ts +3 -1",
+        "  b.ts (binary)",
         "reported: model claude-opus-4-6, session s1, $0.0100, 4.0k tokens in (3.0k cached), 200 out",
         "  ✓ Sand it",
         "  ✓ Paint it",
@@ -475,7 +486,7 @@ describe("the result, whole", () => {
   });
 
   test("without an output: its last words", () => {
-    expect(resultText(done, null, nothing)).toBe(
+    expect(resultText(done, null, null, [])).toBe(
       lines(
         'update-readme done in 1m 5s: "All done. Two files changed."',
         "reported: model claude-opus-4-6, session s1, $0.0100, 4.0k tokens in (3.0k cached), 200 out",
@@ -486,7 +497,7 @@ describe("the result, whole", () => {
   });
 
   test("of one that did not get there", () => {
-    expect(resultText(incomplete, null, nothing)).toBe(
+    expect(resultText(incomplete, null, null, [])).toBe(
       lines(
         "sweep incomplete, 1/2 items in 1m 5s: the worker ended with 1 of 2 items open",
         "next: dispatch resume sweep",
@@ -612,14 +623,16 @@ describe("a hostile worker", () => {
   });
 
   test("adds no control character to a result or to words in the log", () => {
-    expect(resultText(hostile, forged, { ...nothing, changed: [forged] })).not.toMatch(control);
+    expect(resultText(hostile, forged, changedFiles(forged, forged), [forged])).not.toMatch(
+      control,
+    );
     expect(logText({ kind: "said", text: forged })!).not.toMatch(control);
     expect(logText({ kind: "output", text: forged })!).not.toMatch(control);
   });
 
   test("adds no control character to JSON", () => {
     const texts = JSON.stringify([
-      taskToJson(hostile, null),
+      taskToJson(hostile, nowhere),
       ...eventsOf(hostile, nowMs).map((event) => eventToJson(event, nothing)),
     ]);
     // JSON writes C0 controls as escapes: they must not be in the value either.
@@ -663,7 +676,7 @@ describe("long texts are cut", () => {
     );
   });
   test("but not what was asked for with dispatch result", () => {
-    expect(resultText(stopped, long, nothing).split("\n").at(-1)).toBe(long);
+    expect(resultText(stopped, long, null, []).split("\n").at(-1)).toBe(long);
   });
 });
 
@@ -690,7 +703,7 @@ describe("--json", () => {
         }),
       }),
     });
-    expect(taskToJson(task, "/p/output.md")).toEqual({
+    expect(taskToJson(task, { output: "/p/output.md", worktree: null })).toEqual({
       id: "paint",
       title: "Paint the shed",
       state: "blocked",
@@ -720,6 +733,9 @@ describe("--json", () => {
         },
       ],
       after: [],
+      worktree: null,
+      branch: null,
+      verify: null,
       output: "/p/output.md",
       exit: 0,
       tokens: { input: 10, cached: 5, output: 1 },
@@ -731,7 +747,7 @@ describe("--json", () => {
   });
 
   test("a task that another program made and nobody ran", () => {
-    expect(taskToJson(theirs, null)).toMatchObject({
+    expect(taskToJson(theirs, nowhere)).toMatchObject({
       id: "foreign",
       title: "foreign",
       state: "queued",
@@ -767,7 +783,7 @@ describe("--json", () => {
   test.each(every.map((task): [string, Facts] => [derive(task).kind, task]))(
     "is as its schema says: %s",
     (_, task) => {
-      const json = taskToJson(task, null);
+      const json = taskToJson(task, nowhere);
       expect(v.parse(v.strictObject(taskJson.entries), json)).toEqual(json);
       for (const event of eventsOf(task, nowMs)) {
         const one = eventToJson(event, nothing);
@@ -847,14 +863,14 @@ describe("--json", () => {
 
   test("a task that waits, and why", () => {
     expect(
-      taskToJson(facts({ asked: asked({ after: ["sand"] }) }), null, "2 running"),
+      taskToJson(facts({ asked: asked({ after: ["sand"] }) }), nowhere, "2 running"),
     ).toMatchObject({
       state: "queued",
       reason: "2 running",
       after: ["sand"],
       until: null,
     });
-    expect(taskToJson(held, null)).toMatchObject({
+    expect(taskToJson(held, nowhere)).toMatchObject({
       state: "held",
       until: "2026-11-20T12:01:00.000Z",
       next: null,

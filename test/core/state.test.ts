@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import type { Due } from "../../src/core/policy.ts";
+import { type Due, plainDue } from "../../src/core/policy.ts";
 import { derive, dueRun, hasEnded, isMoving, type State } from "../../src/core/state.ts";
 import type { Cause } from "../../src/core/stream.ts";
 import type { Facts, Policy, Stop, Wish } from "../../src/core/task.ts";
@@ -29,6 +29,7 @@ const policyStop = (cause: Cause, resetsAtMs: number | null = null): Stop => ({
 const wish = (own: Partial<Wish> = {}): Wish => ({
   model: null,
   fresh: false,
+  told: null,
   token: "w1",
   ...own,
 });
@@ -330,16 +331,7 @@ test.each<[what: string, own: Partial<Facts>, expected: State]>([
 });
 
 describe("the next run", () => {
-  const first: Due = {
-    why: "it is new",
-    atMs: 0,
-    isGiven: false,
-    model: null,
-    fresh: false,
-    wish: null,
-    attempt: 0,
-    tried: [],
-  };
+  const first: Due = { ...plainDue, why: "it is new" };
   const tried = record({ streak: streak({ attempt: 3, tried: ["sonnet"] }) });
   test.each<[what: string, own: Partial<Facts>, expected: Due | null]>([
     ["the first", {}, first],

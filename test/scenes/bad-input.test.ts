@@ -61,11 +61,6 @@ test.each<[argv: string[], exit: number, error: string]>([
     2,
     "error: --plan and --item exclude each other\n",
   ],
-  [
-    ["run", "do it in a worktree"],
-    4,
-    "error: worktrees are not there yet, and the task would run in your own checkout\nhint: ask the user: run it there (without the worktree), or not at all\n",
-  ],
   [["run", "--item", " ", "x"], 2, "error: an --item is empty\n"],
   [["run", "--model", "sonet", "x"], 3, 'error: unknown model "sonet"'],
   [["status", "nope"], 3, "error: no task nope in "],

@@ -271,7 +271,7 @@ describe("a text with anything wrong in it starts nothing", () => {
     [
       "an unknown key near none",
       "# B\npriority: 1\n",
-      "line 8: unknown key priority; keys are id, model, file, worktree, after, time_limit, stall_after, answer_timeout, prose goes behind a blank line",
+      "line 8: unknown key priority; keys are id, model, file, worktree, after, verify, time_limit, stall_after, answer_timeout, prose goes behind a blank line",
     ],
     ["an empty value", "# B\nmodel:\n", "line 8: model: has no value"],
     ["a second model", "# B\nmodel: finishes\nmodel: asks\n", "line 9: a second model"],
@@ -357,13 +357,13 @@ line 12: the item is empty`,
       "a worktree, by its key",
       "# B\nworktree: yes\n",
       4,
-      "line 7: worktrees are not there yet, and the task would run in your own checkout\nhint: ask the user: run it there (without the worktree), or not at all\n",
+      "is no git checkout, so there is nothing to make a worktree of\nhint: git init && git add -A && git commit; or run it without a worktree\n",
     ],
     [
       "a worktree, by its title",
       "# Do B in a worktree\n",
       4,
-      "line 7: worktrees are not there yet, and the task would run in your own checkout\nhint: ask the user: run it there (without the worktree), or not at all\n",
+      "is no git checkout, so there is nothing to make a worktree of\nhint: git init && git add -A && git commit; or run it without a worktree\n",
     ],
   ])("%s in its second task", async (_, text, exit, error) => {
     const s = scene();

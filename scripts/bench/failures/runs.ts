@@ -66,6 +66,8 @@ function commandOf(agent: Agent, { project, env }: Stage, promptPath: string): s
     prompt,
     promptPath,
     cwd: project,
+    folders: [],
+    gitFolders: [],
     session: session === "chosen" ? crypto.randomUUID() : null,
     resume: false,
     title: "it",

@@ -139,6 +139,7 @@ describe("a batch that is right", () => {
           model,
           files,
           worktree: worktree === "yes" || worktree === "true",
+          verify: null,
           after,
           times: {
             timeLimitMs: minutes === null ? null : minutes * 60_000,

@@ -47,9 +47,10 @@ describe("the state of a task", () => {
       }
       const { exit, report } = run;
       const isWell = exit === 0 && report.ok !== false && report.denied.length === 0;
+      const isChecked = run.record === null || run.record.verify === null || run.check?.exit === 0;
       const isStopped = facts.stop?.by === "person";
       const isResumed = facts.asked !== null && facts.resume !== null;
-      expect(kind === "done").toBe(isTicked && isWell && !isStopped && !isResumed);
+      expect(kind === "done").toBe(isTicked && isWell && isChecked && !isStopped && !isResumed);
     },
     500,
   );
@@ -117,6 +118,17 @@ const left = fc.record({
   changed: fc.option(fc.array(hostile, { maxLength: 5 })),
   others: models,
 });
+const work = fc.option(
+  fc.record({
+    files: fc.array(
+      fc.record({ path: hostile, added: fc.option(fc.nat()), removed: fc.option(fc.nat()) }),
+      { maxLength: 3 },
+    ),
+    branch: fc.option(
+      fc.record({ name: fc.constant("dispatch/it"), commits: fc.nat(), uncommitted: fc.nat() }),
+    ),
+  }),
+);
 const wordy = [
   "text",
   "note",
@@ -164,8 +176,8 @@ describe("what is shown of a task holds nothing that a terminal or a host could 
     quotesClose(text.split("\n")[0]!);
   });
 
-  holds("its result", [facts, fc.option(hostile), left], (facts, output, left) => {
-    isSafe(resultText(facts, output, left));
+  holds("its result", [facts, fc.option(hostile), work, left], (facts, output, work, left) => {
+    isSafe(resultText(facts, output, work, left.others));
     isSafe(modelName(facts));
   });
 
@@ -190,7 +202,7 @@ describe("what is shown of a task holds nothing that a terminal or a host could 
   });
 
   holds("its JSON, which keeps to its schema", [facts, left, nowMs], (facts, left, nowMs) => {
-    const task = taskToJson(facts, left.output);
+    const task = taskToJson(facts, { output: left.output, worktree: left.output });
     isSafeJson(task);
     v.parse(taskJson, JSON.parse(JSON.stringify(task)));
     for (const event of eventsOf(facts, nowMs)) {

@@ -1,0 +1,225 @@
+/**
+ * Bringing a task's work home: into the branch that the user is on. What cannot be
+ * brought home is left as it was on both sides, and is for the worker to mend.
+ */
+
+import { rmSync } from "node:fs";
+import { join } from "node:path";
+import { failed, refused } from "../core/error.ts";
+import { derive, isLive } from "../core/state.ts";
+import type { Facts } from "../core/task.ts";
+import { branchOf, type Conflict, type Worktree } from "../core/worktree.ts";
+import { type ProjectPaths, taskPaths, worktreePath } from "../store/paths.ts";
+import { stage } from "../store/tasks.ts";
+import { writeWorktree } from "../store/worktrees.ts";
+import { git, look } from "../unix/git.ts";
+import {
+  commitOf,
+  forgetWorktree,
+  isAncestor,
+  isTaken,
+  mergedTree,
+  standing,
+  updateRef,
+} from "../unix/worktree.ts";
+import { type Rescued, rescueRef, takeDown } from "./rescue.ts";
+import { commitRest } from "./worktree.ts";
+
+export type Way = "merge" | "squash" | "rebase";
+
+export interface Home {
+  into: string;
+  /** What the branch stands at now. */
+  commit: string;
+  /** How many commits of the task's were brought, and how many files were committed first that its worker had not. */
+  commits: number;
+  rest: number;
+  /** Why its worktree is still there; null: it is gone. */
+  kept: string | null;
+  rescued: Rescued;
+}
+
+/** A task whose work is in a worktree of its own, and that is at rest. */
+export type Workable = Facts & { worktree: Worktree };
+
+/** Throws where there is nothing to be brought home from, or not yet. */
+export function requireWork(facts: Facts): asserts facts is Workable {
+  const { id, worktree, asked } = facts;
+  const state = derive(facts);
+  if (isLive(state))
+    throw refused(
+      "live",
+      `${id} is still ${state.kind}`,
+      `dispatch wait ${id}, or: dispatch stop ${id}`,
+    );
+  if (asked?.worktree == null)
+    throw refused(
+      "no_worktree",
+      `${id} has no worktree: what it changed is in the checkout`,
+      `dispatch diff ${id}`,
+    );
+  if (worktree === null || worktree.made === null)
+    throw refused(
+      "not_begun",
+      `${id} has not begun: its worktree is not there yet`,
+      `dispatch status ${id}`,
+    );
+}
+
+/** @param isKept the worktree stays */
+export function bringHome(project: ProjectPaths, facts: Workable, way: Way, isKept: boolean): Home {
+  const { root } = project;
+  const { id, worktree } = facts;
+  const { into, head } = home(root, worktree.target);
+  const { tip, files: rest } = endOf(project, facts);
+  const commits = Number(look(root, ["rev-list", "--count", `${head}..${tip}`]).out);
+  const done = { into, rest, commits };
+  if (isAncestor(root, tip, head))
+    return { ...done, commit: head, ...leave(project, facts, { tip, as: head, into }, isKept) };
+
+  const conflicts = mergedTree(root, head, tip).conflicts;
+  if (conflicts.length > 0)
+    throw conflicting(project, facts, { target: into, commit: head, files: conflicts });
+  switch (way) {
+    case "merge":
+      merge(root, tip, `Merge ${branchOf(id)}: ${titleOf(facts)}`);
+      break;
+    case "squash":
+      squash(root, tip, titleOf(facts));
+      break;
+    case "rebase": {
+      const rebased = rebase(project, tip, head);
+      if (typeof rebased !== "string")
+        throw conflicting(project, facts, { target: into, commit: head, files: rebased });
+      brought(git(root, ["merge", "--ff-only", "--quiet", rebased]), root);
+    }
+  }
+  const as = commitOf(root, "HEAD")!;
+  const left = leave(project, facts, { tip, as, into }, isKept);
+  return { ...done, commit: as, ...left };
+}
+
+const titleOf = ({ asked, id }: Facts) => asked?.title ?? id;
+
+/** The branch that the user is on. */
+function home(root: string, target: string | null): { into: string; head: string } {
+  const stands = standing(root);
+  if (stands.kind !== "ready") throw failed("git", `${root} is at no commit`, "git status");
+  if (stands.branch === null)
+    throw refused("no_branch", "the checkout is on no branch", `git switch ${target ?? "BRANCH"}`);
+  if (commitOf(root, "MERGE_HEAD") !== null)
+    throw refused(
+      "merging",
+      "the checkout is in the middle of a merge",
+      "git merge --continue, or --abort",
+    );
+  return { into: stands.branch, head: stands.commit };
+}
+
+/** Its last commit, with all that its worker has left. */
+function endOf(project: ProjectPaths, facts: Workable): { tip: string; files: number } {
+  const { id, worktree } = facts;
+  if (isTaken(worktreePath(project, id))) return commitRest(project, facts);
+  const tip = commitOf(project.root, `refs/heads/${branchOf(id)}`) ?? worktree.merged?.tip ?? null;
+  if (tip === null)
+    throw failed(
+      "no_branch",
+      `neither the worktree of ${id} nor its branch ${branchOf(id)} is there any more`,
+      `git for-each-ref refs/dispatch/rescue/${id}`,
+    );
+  return { tip, files: 0 };
+}
+
+function conflicting(project: ProjectPaths, { id, worktree }: Workable, conflict: Conflict) {
+  writeWorktree(taskPaths(project, id), { ...worktree, conflict });
+  const { target, files } = conflict;
+  return failed(
+    "conflict",
+    `${id} conflicts with ${target} in ${files.join(", ")}; nothing was changed`,
+    `dispatch resume ${id} (its worker is told to resolve it), then merge again`,
+  );
+}
+
+function brought(
+  { code, out, err }: { code: number; out: string; err: string },
+  root: string,
+): void {
+  if (code === 0) return;
+  if (commitOf(root, "MERGE_HEAD") !== null) git(root, ["merge", "--abort"]);
+  throw failed(
+    "not_merged",
+    `git would not: ${err || out.trim()}`,
+    "git status; the checkout is as it was",
+  );
+}
+
+const merge = (root: string, tip: string, message: string) =>
+  brought(git(root, ["merge", "--no-edit", "--quiet", "-m", message, tip]), root);
+
+function squash(root: string, tip: string, message: string): void {
+  if (look(root, ["diff", "--cached", "--quiet"]).code !== 0)
+    throw refused(
+      "staged",
+      "the checkout has staged changes, which would be committed with it",
+      "git commit, or git restore --staged .",
+    );
+  brought(git(root, ["merge", "--squash", "--quiet", tip]), root);
+  const { code, out, err } = git(root, ["commit", "--quiet", "--file=-"], { input: message });
+  if (code === 0) return;
+  git(root, ["reset", "--quiet", "--merge"]);
+  throw failed(
+    "not_merged",
+    `git would not commit: ${err || out.trim()}`,
+    "git status; the checkout is as it was",
+  );
+}
+
+/** The last of the rebased commits, or the files that they conflict in. In a folder of our own: whose worktree it is, is not touched. */
+function rebase(project: ProjectPaths, tip: string, onto: string): string | string[] {
+  const { root } = project;
+  const staged = stage(project);
+  const path = join(staged, `rebase-${crypto.randomUUID().slice(0, 8)}`);
+  try {
+    brought(git(root, ["worktree", "add", "--quiet", "--detach", path, tip]), root);
+    const { code, err } = git(path, ["rebase", "--quiet", onto], { env: { GIT_EDITOR: "true" } });
+    if (code === 0) return commitOf(path, "HEAD")!;
+    const files = look(path, ["diff", "--name-only", "--diff-filter=U"]).out.trim();
+    if (files === "")
+      throw failed(
+        "not_merged",
+        `git would not rebase: ${err}`,
+        "dispatch merge, without --rebase",
+      );
+    return files.split("\n");
+  } finally {
+    forgetWorktree(root, path);
+    rmSync(staged, { recursive: true, force: true });
+  }
+}
+
+/** Writes down that it is at home; then its worktree may go. */
+function leave(
+  project: ProjectPaths,
+  facts: Workable,
+  merged: NonNullable<Worktree["merged"]>,
+  isKept: boolean,
+): Pick<Home, "kept" | "rescued"> {
+  const { root } = project;
+  const { id } = facts;
+  const worktree = { ...facts.worktree, merged, conflict: null };
+  writeWorktree(taskPaths(project, id), worktree);
+  const rescued: Rescued = { refs: [], folder: null };
+  if (isKept) return { kept: "as the config says", rescued };
+  try {
+    // What was squashed or rebased is in no branch as it was.
+    if (!isAncestor(root, merged.tip, merged.as)) {
+      const ref = rescueRef(id);
+      updateRef(root, ref, merged.tip);
+      rescued.refs.push(ref);
+    }
+    const { refs, folder } = takeDown(project, { id, worktree }, titleOf(facts));
+    return { kept: null, rescued: { refs: [...rescued.refs, ...refs], folder } };
+  } catch (error) {
+    return { kept: error instanceof Error ? error.message : String(error), rescued };
+  }
+}

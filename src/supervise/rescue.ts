@@ -1,0 +1,217 @@
+/**
+ * Taking worktrees down. Nothing that a worker made is ever lost by it: what is
+ * committed nowhere else, and what is not committed at all, is kept first.
+ *
+ *     refs/dispatch/rescue/<task-id>/<time>          commits, the last of them all that was not committed
+ *     refs/dispatch/rescue/<task-id>/<time>-branch   the branch, where the worktree stood elsewhere
+ *     .dispatch/rescued/<task-id>/<time>/            what git does not keep: ignored files, repositories within
+ */
+
+import { mkdirSync, readFileSync, renameSync, rmSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
+import { refused } from "../core/error.ts";
+import type { Facts } from "../core/task.ts";
+import { branchOf } from "../core/worktree.ts";
+import { type ProjectPaths, worktreePath } from "../store/paths.ts";
+import { stage } from "../store/tasks.ts";
+import { look, git, parts } from "../unix/git.ts";
+import { processesIn } from "../unix/processes.ts";
+import { submodulesOf } from "../unix/submodules.ts";
+import {
+  commitOf,
+  commitTree,
+  countUnmerged,
+  fetchInner,
+  forgetWorktree,
+  headOf,
+  isAncestor,
+  isRegistered,
+  isTaken,
+  type Place,
+  updateRef,
+  withSnapshot,
+} from "../unix/worktree.ts";
+import { placeOf } from "./worktree.ts";
+
+/** What of a task's work is nowhere else. */
+export interface Unsaved {
+  /** On no other branch, remote branch or tag. */
+  commits: number;
+  /** Not committed. */
+  files: number;
+}
+
+/** Where what was saved is found. */
+export interface Rescued {
+  refs: string[];
+  /** The folder of what git does not keep, or null. */
+  folder: string | null;
+}
+
+/** Each place that something was kept at. */
+export const keptAt = ({ refs, folder }: Rescued): string[] =>
+  folder === null ? [...refs] : [...refs, folder];
+
+/** A new one. */
+export const rescueRef = (id: string) =>
+  `refs/dispatch/rescue/${id}/${new Date().toISOString().replaceAll(/[-:.]/g, "")}`;
+
+/** All zero where there is nothing that could be lost. */
+export function unsavedOf(
+  project: ProjectPaths,
+  { id, worktree }: Pick<Facts, "id" | "worktree">,
+): Unsaved {
+  const { root } = project;
+  const place = placeOf(project, id);
+  const tips = tipsOf(root, place, id);
+  const merged = worktree?.merged == null ? [] : [worktree.merged.tip];
+  const commits = tips.length === 0 ? 0 : countUnmerged(root, tips, merged);
+  const [head] = tips;
+  if (head === undefined || !isTaken(place.path) || !isRegistered(place))
+    return { commits, files: 0 };
+  const files = withSnapshot(place, {}, ({ tree, env, strangers }) => {
+    const { out } = look(root, ["diff-tree", "-r", "-z", "--name-only", head, tree], { env });
+    return parts(out).length + strangers.length;
+  });
+  return { commits, files };
+}
+
+/** Where the worktree stands, and its branch where that is another commit. */
+function tipsOf(root: string, place: Place, id: string): string[] {
+  const head = isTaken(place.path) ? headOf(place) : null;
+  const branch = commitOf(root, `refs/heads/${branchOf(id)}`);
+  return [...new Set([head, branch])].filter((tip) => tip !== null);
+}
+
+/** Throws while anybody stands in there. */
+export function checkUnused(project: ProjectPaths, id: string): void {
+  const path = worktreePath(project, id);
+  const pids = isTaken(path) ? processesIn(path) : [];
+  if (pids.length === 0) return;
+  const who = pids.slice(0, 5).join(", ");
+  throw refused(
+    "in_use",
+    `the worktree of ${id} is in use (process ${who}); nothing was removed`,
+    `leave it, or end them; it is ${path}`,
+  );
+}
+
+/**
+ * Saves what would be lost, then removes the worktree and its branch. Throws, and
+ * leaves all as it is, while somebody works there, or where it cannot be saved.
+ *
+ * @param title for the commit of what was not committed
+ */
+export function takeDown(
+  project: ProjectPaths,
+  { id, worktree }: Pick<Facts, "id" | "worktree">,
+  title: string,
+): Rescued {
+  const { root } = project;
+  const place = placeOf(project, id);
+  checkUnused(project, id);
+  const ref = rescueRef(id);
+  const at = basename(ref);
+  const rescued: Rescued = { refs: [], folder: null };
+  const keep = (name: string, commit: string) => {
+    updateRef(root, name, commit);
+    rescued.refs.push(name);
+  };
+  if (isTaken(place.path) && !isRegistered(place)) git(root, ["worktree", "repair", place.path]);
+  const isThere = isTaken(place.path) && isRegistered(place);
+  const branchRef = `refs/heads/${branchOf(id)}`;
+  const branch = commitOf(root, branchRef);
+  const merged = worktree?.merged == null ? [] : [worktree.merged.tip];
+  const isElsewhere = (commit: string) => countUnmerged(root, [commit], merged) === 0;
+
+  let tip = isThere ? headOf(place) : null;
+  if (isThere) {
+    const rest = commitUnsaved(root, place, tip, title);
+    if (rest !== null) keep(ref, (tip = rest));
+    else if (tip !== null && !isElsewhere(tip)) keep(ref, tip);
+    const away = join(project.rescued, id, at);
+    if (saveApart(root, place, ref, keep, away)) rescued.folder = away;
+  } else if (isTaken(place.path)) {
+    // Git does not know it any more: its files are all there is.
+    const away = join(project.rescued, id, at);
+    mkdirSync(dirname(away), { recursive: true, mode: 0o700 });
+    renameSync(place.path, away);
+    rescued.folder = away;
+  }
+  const isCovered = branch === null || (tip !== null && isAncestor(root, branch, tip));
+  if (!isCovered && !isElsewhere(branch))
+    keep(rescued.refs.length === 0 ? ref : `${ref}-branch`, branch);
+
+  checkUnused(project, id);
+  if (isTaken(place.path)) moveOut(project, place.path);
+  if (isTaken(place.admin)) forgetWorktree(root, place.path);
+  // Not one that the user has checked out.
+  if (branch !== null) git(root, ["branch", "--quiet", "-D", branchOf(id)]);
+  return rescued;
+}
+
+/** At once, as others see it: one that is killed half way leaves none that is half there. */
+function moveOut(project: ProjectPaths, path: string): void {
+  const staged = stage(project);
+  renameSync(path, join(staged, "worktree"));
+  rmSync(staged, { recursive: true, force: true });
+}
+
+/** The commit of what was not committed; null where there was nothing. */
+function commitUnsaved(
+  root: string,
+  place: Place,
+  head: string | null,
+  title: string,
+): string | null {
+  return withSnapshot(place, { isKept: true }, ({ tree }) => {
+    const before = head === null ? null : look(root, ["rev-parse", `${head}^{tree}`]).out.trim();
+    if (tree === before) return null;
+    return commitTree(root, tree, head === null ? [] : [head], `${title}\n\nWas not committed.`);
+  });
+}
+
+/** What a commit of the worktree could not hold; true where anything was moved into the folder `away`. */
+function saveApart(
+  root: string,
+  place: Place,
+  ref: string,
+  keep: (name: string, commit: string) => void,
+  away: string,
+): boolean {
+  for (const { path } of submodulesOf(place.path)) {
+    const inner = `${place.path}/${path}`;
+    if (!isTaken(`${inner}/.git`)) continue;
+    git(inner, ["add", "--all"]);
+    const head = commitOf(inner, "HEAD");
+    const tree = git(inner, ["write-tree"]).out.trim();
+    const isClean =
+      head !== null && look(inner, ["rev-parse", `${head}^{tree}`]).out.trim() === tree;
+    if (isClean && isTaken(`${root}/${path}/.git`) && commitOf(`${root}/${path}`, head) !== null)
+      continue;
+    const commit = isClean
+      ? head
+      : commitTree(inner, tree, head === null ? [] : [head], "Was not committed.");
+    const name = `${ref}-${path.replaceAll(/[^\w.-]+/g, "-")}`;
+    fetchInner(root, inner, commit, name);
+    keep(name, commit);
+  }
+  return withSnapshot(place, {}, ({ strangers, ignored }) => {
+    const changed = ignored.filter((path) => !isSame(`${place.path}/${path}`, `${root}/${path}`));
+    for (const path of [...strangers, ...changed]) {
+      const to = join(away, path);
+      mkdirSync(dirname(to), { recursive: true, mode: 0o700 });
+      renameSync(`${place.path}/${path}`, to);
+    }
+    return strangers.length + changed.length > 0;
+  });
+}
+
+/** As one that was copied and left as it was. */
+function isSame(a: string, b: string): boolean {
+  try {
+    return readFileSync(a).equals(readFileSync(b));
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,106 @@
+/** Worktrees that no task has any more: found, and adopted or taken down. */
+
+import { basename } from "node:path";
+import { formatPlan } from "../core/plan.ts";
+import { noLimits, noPolicy } from "../core/policy.ts";
+import type { Asked } from "../core/task.ts";
+import { isTaskId } from "../core/task-id.ts";
+import { branchOf, type Branching, type Worktree } from "../core/worktree.ts";
+import { type ProjectPaths, runPaths, worktreePath, worktreeTask } from "../store/paths.ts";
+import { readFolders } from "../store/read.ts";
+import { giveUp } from "../store/runs.ts";
+import { createTask, ensureProject, taskExists } from "../store/tasks.ts";
+import { placeWorktree } from "../store/worktrees.ts";
+import { git, look } from "../unix/git.ts";
+import { commitOf, headOf, isRegistered, isTaken, standing } from "../unix/worktree.ts";
+import { type Rescued, takeDown, type Unsaved, unsavedOf } from "./rescue.ts";
+import { placeOf } from "./worktree.ts";
+
+export interface Stray {
+  id: string;
+  /** Its folder, or null where that is gone and only git still knows of it. */
+  path: string | null;
+  /** What of it is nowhere else; null where git cannot tell, since it does not know the folder. */
+  unsaved: Unsaved | null;
+}
+
+/** All worktrees of this project's making that have no task. */
+export function straysOf(project: ProjectPaths): Stray[] {
+  if (standing(project.root).kind !== "ready") return [];
+  const registered = look(project.root, ["worktree", "list", "--porcelain"])
+    .out.split("\n")
+    .filter((line) => line.startsWith(`worktree ${project.worktrees}/`))
+    .map((line) => basename(line));
+  const names = new Set([...readFolders(project.worktrees), ...registered]);
+  return [...names].sort().flatMap((name) => {
+    const id = worktreeTask(name);
+    if (id === null || !isTaskId(id) || taskExists(project, id)) return [];
+    const path = worktreePath(project, id);
+    const isThere = isTaken(path);
+    if (isThere && !isRegistered(placeOf(project, id)))
+      git(project.root, ["worktree", "repair", path]);
+    const isKnown = !isThere || isRegistered(placeOf(project, id));
+    return {
+      id,
+      path: isThere ? path : null,
+      unsaved: isKnown ? unsavedOf(project, { id, worktree: null }) : null,
+    };
+  });
+}
+
+export type Mended = { id: string } & ({ kind: "removed"; rescued: Rescued } | { kind: "adopted" });
+
+/** One that holds work becomes a task again, which can be looked at, brought home or removed; any other is taken down. `model` is what would go on with it. */
+export function mend(project: ProjectPaths, { id, path, unsaved }: Stray, model: string): Mended {
+  const holdsWork = unsaved === null || unsaved.commits + unsaved.files > 0;
+  const branching =
+    path !== null && unsaved !== null && holdsWork ? branchingOf(project, id) : null;
+  if (branching === null)
+    return { id, kind: "removed", rescued: takeDown(project, { id, worktree: null }, id) };
+  ensureProject(project);
+  const title = `The worktree ${id}, found without its task`;
+  const item = "Go on with what is there";
+  const asked: Asked = {
+    title,
+    prompt: title,
+    context: null,
+    files: [],
+    items: [item],
+    ownPlan: false,
+    model,
+    alias: null,
+    answerTimeoutMs: 180_000,
+    after: [],
+    limits: noLimits,
+    policy: noPolicy,
+    worktree: branching,
+    verify: null,
+    host: null,
+    folder: "",
+    environment: null,
+    created: new Date().toISOString(),
+  };
+  const worktree: Worktree = {
+    ...branching,
+    made: asked.created,
+    isReady: true,
+    merged: null,
+    conflict: null,
+  };
+  createTask(project, id, asked, formatPlan(title, [item]), (task) => {
+    placeWorktree(task, worktree);
+    // It is there to be looked at, not to be started.
+    giveUp(runPaths(task, 0));
+  });
+  return { id, kind: "adopted" };
+}
+
+/** Where its own work begins, as far as history tells. */
+function branchingOf(project: ProjectPaths, id: string): Branching | null {
+  const { root } = project;
+  const stands = standing(root);
+  const tip = headOf(placeOf(project, id)) ?? commitOf(root, `refs/heads/${branchOf(id)}`);
+  if (stands.kind !== "ready" || tip === null) return null;
+  const base = look(root, ["merge-base", stands.commit, tip]).out.trim();
+  return base === "" ? null : { base, target: stands.branch };
+}
