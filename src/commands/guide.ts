@@ -10,6 +10,7 @@ import files from "../guide/files.md" with { type: "text" };
 import hosts from "../guide/hosts.md" with { type: "text" };
 import plans from "../guide/plans.md" with { type: "text" };
 import questions from "../guide/questions.md" with { type: "text" };
+import worktrees from "../guide/worktrees.md" with { type: "text" };
 import workers from "../guide/workers.md" with { type: "text" };
 
 const topics: Record<string, string> = {
@@ -17,6 +18,7 @@ const topics: Record<string, string> = {
   batch,
   questions,
   failures,
+  worktrees,
   config,
   hosts,
   workers,

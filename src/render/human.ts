@@ -349,7 +349,9 @@ export function outcomeText(facts: Facts, state: State, left: Left): string {
     !isAway(facts) &&
     (left.output !== null || lastWords(facts, wordsLength) !== null);
   const next = isToldAll ? null : nextCommand(facts, state, left.others);
-  const second = afterwards(left, facts.worktree === null ? "changed meanwhile" : "changed", next);
+  const how = facts.worktree === null ? "changed meanwhile" : "changed in its worktree";
+  const isToTake = state.kind === "done" && isAway(facts);
+  const second = afterwards(left, how, next, isToTake ? "once the user agrees" : "next");
   return [outcomeLine(facts, state), ...second].join("\n");
 }
 
@@ -358,11 +360,12 @@ function afterwards(
   { output, changed }: Omit<Left, "others">,
   howChanged: string,
   next: string | null,
+  when: string,
 ): string[] {
   const parts = [
     ...(output === null ? [] : [`output: ${output}`]),
     ...changedText(changed, howChanged),
-    ...(next === null ? [] : [`next: ${next}`]),
+    ...(next === null ? [] : [`${when}: ${next}`]),
   ];
   return parts.length === 0 ? [] : [parts.join("; ")];
 }

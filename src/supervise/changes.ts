@@ -53,7 +53,8 @@ export async function* looks(
   };
 
   const options = { until, paceMs, noisy: [logName] };
-  for await (const _ of watchTicks(project.folder, heartbeatMs, options)) {
+  // Not all of `.dispatch`: worktrees may hold hundreds of thousands of files.
+  for await (const _ of watchTicks(project.tasks, heartbeatMs, options)) {
     parents = new Map();
     yield ids?.map(look) ?? taskIds(project).flatMap(lookIfPossible);
   }

@@ -7,7 +7,7 @@
  * watching loses some (limits, network file systems, a folder moved away).
  */
 
-import { type FSWatcher, watch } from "node:fs";
+import { type FSWatcher, statSync, watch } from "node:fs";
 
 /**
  * The first tick comes at once, after the watch stands: subscribe, look, wait.
@@ -27,6 +27,7 @@ export async function* watchTicks(
   }: { until?: AbortSignal | undefined; noisy?: readonly string[]; paceMs?: number } = {},
 ): AsyncGenerator<void> {
   let watcher: FSWatcher | null = null;
+  let watched = 0;
   let pending = true;
   let wake: (() => void) | null = null;
 
@@ -41,6 +42,7 @@ export async function* watchTicks(
   const arm = () => {
     if (watcher !== null) return;
     try {
+      watched = inodeOf(folder);
       watcher = watch(folder, { recursive: true }, (_event, name) => {
         const file = name?.slice(name.lastIndexOf("/") + 1);
         if (file === undefined || !noisy.includes(file)) tick();
@@ -56,6 +58,8 @@ export async function* watchTicks(
 
   arm();
   const heartbeat = setInterval(() => {
+    // It may have been moved away together with the folder that it is in.
+    if (watched !== inodeOf(folder)) disarm();
     arm();
     tick();
   }, heartbeatMs);
@@ -75,3 +79,5 @@ export async function* watchTicks(
     disarm();
   }
 }
+
+const inodeOf = (path: string) => statSync(path, { throwIfNoEntry: false })?.ino ?? 0;
