@@ -29,10 +29,10 @@ export function newsText(project: ProjectPaths, events: readonly Event[], others
   const texts = events.map((event) => {
     const { output, changed, others: models } = left(event);
     const seen = output === null ? null : relative(project.root, output);
-    // Tasks that ran side by side saw the same files change.
-    const list = changed?.join("\n") ?? "";
-    const isSame = list === last;
-    last = list;
+    // Tasks that ran side by side in the checkout saw the same files change.
+    const list = event.facts.worktree === null ? (changed?.join("\n") ?? "") : "";
+    const isSame = list !== "" && list === last;
+    if (list !== "") last = list;
     return eventText(event, { output: seen, changed: isSame ? null : changed, others: models });
   });
   return texts.join("\n");

@@ -35,9 +35,10 @@ export default defineCommand({
     const ids = requireTasks(project, given._);
     const show = async (all: Facts[]) => {
       const waits = await whyWaiting(project, all);
-      if (given.json) return printJson(statusToJson(project, all, waits));
+      const overlaps = overlapsNow(project, all);
+      if (given.json) return printJson(statusToJson(project, all, waits, overlaps));
       const text = statusText(all, waits, await othersFor(all), ids !== null, Date.now());
-      print([text, ...overlapsText(overlapsOf(project, all))].join("\n"));
+      print([text, ...overlapsText(overlaps)].join("\n"));
     };
 
     if (!given.watch) {
@@ -51,7 +52,7 @@ export default defineCommand({
     for await (const all of looks(project, ids)) {
       keepSupervised(project, all);
       // The time that runs on is no change worth a line of its own.
-      const picture = JSON.stringify(statusToJson(project, all, new Map()));
+      const picture = JSON.stringify(statusToJson(project, all, new Map(), []));
       if (picture !== last) {
         if (isScreen) print("\u001b[H\u001b[2J");
         await show(all);
@@ -62,13 +63,25 @@ export default defineCommand({
   },
 });
 
+const overlapsForMs = 5_000;
+let looked = { atMs: -Infinity, overlaps: [] as StatusJson["overlaps"] };
+
+/** Git looks at every worktree for it: whoever watches is told a moment later. */
+function overlapsNow(project: ProjectPaths, all: readonly Facts[]): StatusJson["overlaps"] {
+  const nowMs = performance.now();
+  if (nowMs - looked.atMs > overlapsForMs)
+    looked = { atMs: nowMs, overlaps: overlapsOf(project, all) };
+  return looked.overlaps;
+}
+
 function statusToJson(
   project: ProjectPaths,
   all: readonly Facts[],
   waits: ReadonlyMap<string, string>,
+  overlaps: StatusJson["overlaps"],
 ): StatusJson {
   const tasks = all.map((facts) =>
     taskToJson(facts, placesOf(project, facts), waits.get(facts.id) ?? null),
   );
-  return { schema: 1, project: project.root, tasks, overlaps: overlapsOf(project, all) };
+  return { schema: 1, project: project.root, tasks, overlaps };
 }

@@ -10,6 +10,7 @@ import { progress } from "./plan.ts";
 import { isUndelivered } from "./question.ts";
 import type { Cause, Failure, Trouble } from "./stream.ts";
 import {
+  type Check,
   type Facts,
   type OwnLimits,
   type Policy,
@@ -152,10 +153,14 @@ function afterFailure(
 function afterCheck(most: number, { record, check }: RunFacts, again: Due): Due | null {
   if (check === null || again.checks >= most) return null;
   const count = again.checks + 1;
-  const told = `The check \`${record?.verify}\` has failed (exit code ${check.exit}). The end of its output:\n\n${check.tail}\n\nMend what it has found, then end as before.`;
+  const told = checkText(record?.verify ?? "", check);
   const why = `its check failed (${count} of ${most} times back to it)`;
   return { ...again, why, attempt: 0, checks: count, told };
 }
+
+/** What a worker is told whose work did not stand its check. */
+export const checkText = (command: string, { exit, tail }: Check) =>
+  `The check \`${command}\` has failed (exit code ${exit}). The end of its output:\n\n${tail}\n\nMend what it has found, then end as before.`;
 
 /** Doubles with each try; `share` (0–1) makes it up to a fifth shorter or longer. */
 export function backoffMs({ firstMs, longestMs }: Retry, attempt: number, share: number): number {

@@ -156,9 +156,10 @@ export function statusText(
   if (isListed) {
     const ids = done.slice(0, 10).map(({ id }) => id);
     const more = done.length > 10 ? ", …" : "";
-    texts.push(
-      `${paint("green", "✓")} ${done.length} done: ${ids.join(", ")}${more} (dispatch clean removes them)`,
-    );
+    const away = done.filter(isAway).map(({ id }) => id);
+    const rest =
+      away.length === 0 ? "dispatch clean removes them" : `not merged: ${cut(away.join(", "))}`;
+    texts.push(`${paint("green", "✓")} ${done.length} done: ${ids.join(", ")}${more} (${rest})`);
   }
   return texts.join("\n");
 }
@@ -351,7 +352,9 @@ export function outcomeText(facts: Facts, state: State, left: Left): string {
   const next = isToldAll ? null : nextCommand(facts, state, left.others);
   const how = facts.worktree === null ? "changed meanwhile" : "changed in its worktree";
   const isToTake = state.kind === "done" && isAway(facts);
-  const second = afterwards(left, how, next, isToTake ? "once the user agrees" : "next");
+  const isNothing = isToTake && left.changed?.length === 0;
+  const when = isToTake ? "once the user agrees" : "next";
+  const second = afterwards(left, how, isNothing ? null : next, when);
   return [outcomeLine(facts, state), ...second].join("\n");
 }
 
@@ -414,7 +417,8 @@ export function resultText(
 ): string {
   const state = derive(facts);
   // "next: dispatch result" is where the reader is already.
-  const next = state.kind === "done" && !isAway(facts) ? null : nextCommand(facts, state, others);
+  const isAll = state.kind === "done" && (!isAway(facts) || work?.files.length === 0);
+  const next = isAll ? null : nextCommand(facts, state, others);
   const lines = [
     outcomeLine(facts, state),
     ...(next === null ? [] : [`next: ${next}`]),

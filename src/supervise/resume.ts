@@ -2,6 +2,7 @@
 
 import type { Config } from "../core/config.ts";
 import { failed, refused } from "../core/error.ts";
+import { checkText } from "../core/policy.ts";
 import { derive, isLive } from "../core/state.ts";
 import type { Facts, Wish } from "../core/task.ts";
 import { conflictText } from "../core/worktree.ts";
@@ -43,11 +44,18 @@ export async function resumeTask(
   const name = model ?? run?.record?.said ?? asked.model;
   checkCommand(await routeAs(asked, name, config));
   const token = crypto.randomUUID();
-  const told = facts.worktree?.conflict == null ? null : conflictText(facts.worktree.conflict);
-  requestResume(runPaths(task, run?.number ?? 0), { model, fresh, told, token });
+  const wish = { model, fresh, told: whatToTell(facts), token };
+  requestResume(runPaths(task, run?.number ?? 0), wish);
   step("after a resume is asked for");
   const advanced = await advance(project, task, config);
   return advanced.kind === "waits" ? advanced : startedFor(task, token);
+}
+
+/** Why its work cannot be taken as it is; null: nothing is known. */
+function whatToTell({ worktree, run }: Facts): string | null {
+  if (worktree?.conflict != null) return conflictText(worktree.conflict);
+  const [command, check] = [run?.record?.verify ?? null, run?.check ?? null];
+  return command === null || check === null || check.exit === 0 ? null : checkText(command, check);
 }
 
 /** Whoever was quicker has started it for this wish, or for somebody else's. */
