@@ -5,7 +5,8 @@ import type { Event } from "../core/event.ts";
 import { eventText, type Left } from "../render/human.ts";
 import type { Others } from "./others.ts";
 import type { ProjectPaths } from "../store/paths.ts";
-import { changedBy, outputOf } from "../supervise/left.ts";
+import { outputOf } from "../supervise/left.ts";
+import { changedBy } from "../supervise/work.ts";
 
 /** For each of the events, what its task has left: the output's path, what changed while it ran, who could go on. */
 export function leftBy(

@@ -8,7 +8,7 @@ import { currentProject, requireTask } from "../cli/project.ts";
 import { workToJson } from "../render/json.ts";
 import { printJson, talk } from "../render/write.ts";
 import type { ProjectPaths } from "../store/paths.ts";
-import { withWork, workOf } from "../supervise/left.ts";
+import { withWork, workOf } from "../supervise/work.ts";
 import { observe } from "../supervise/observe.ts";
 import { showGit } from "../unix/git.ts";
 

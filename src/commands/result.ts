@@ -7,8 +7,9 @@ import { resultText } from "../render/human.ts";
 import { taskToJson, workToJson } from "../render/json.ts";
 import { print, printJson } from "../render/write.ts";
 import { readText } from "../store/read.ts";
-import { placesOf, workOf } from "../supervise/left.ts";
+import { placesOf } from "../supervise/left.ts";
 import { observe } from "../supervise/observe.ts";
+import { workOf } from "../supervise/work.ts";
 
 const args = { id: { type: "positional", required: true, description: "the task" }, json } as const;
 

@@ -1,6 +1,6 @@
 import { defineCommand } from "citty";
 import type { StatusJson } from "../core/json.ts";
-import { derive, isMoving } from "../core/state.ts";
+import { derive, isLive, isMoving } from "../core/state.ts";
 import type { Facts } from "../core/task.ts";
 import { json } from "../cli/arguments.ts";
 import { othersFor } from "../cli/others.ts";
@@ -11,7 +11,7 @@ import { taskToJson } from "../render/json.ts";
 import { overlapsText, statusText } from "../render/human.ts";
 import { print, printJson } from "../render/write.ts";
 import { taskPaths, type ProjectPaths } from "../store/paths.ts";
-import { overlapsOf, placesOf } from "../supervise/left.ts";
+import { placesOf } from "../supervise/left.ts";
 import { keepNotes } from "../supervise/notes.ts";
 import { looks } from "../supervise/changes.ts";
 import { observeAll } from "../supervise/observe.ts";
@@ -35,7 +35,7 @@ export default defineCommand({
     const ids = requireTasks(project, given._);
     const show = async (all: Facts[]) => {
       const waits = await whyWaiting(project, all);
-      const overlaps = overlapsNow(project, all);
+      const overlaps = await overlapsNow(project, all);
       if (given.json) return printJson(statusToJson(project, all, waits, overlaps));
       const text = statusText(all, waits, await othersFor(all), ids !== null, Date.now());
       print([text, ...overlapsText(overlaps)].join("\n"));
@@ -67,10 +67,16 @@ const overlapsForMs = 5_000;
 let looked = { atMs: -Infinity, overlaps: [] as StatusJson["overlaps"] };
 
 /** Git looks at every worktree for it: whoever watches is told a moment later. */
-function overlapsNow(project: ProjectPaths, all: readonly Facts[]): StatusJson["overlaps"] {
+async function overlapsNow(
+  project: ProjectPaths,
+  all: readonly Facts[],
+): Promise<StatusJson["overlaps"]> {
+  const live = all.filter((facts) => facts.worktree !== null && isLive(derive(facts)));
+  if (live.length < 2) return [];
   const nowMs = performance.now();
-  if (nowMs - looked.atMs > overlapsForMs)
-    looked = { atMs: nowMs, overlaps: overlapsOf(project, all) };
+  if (nowMs - looked.atMs < overlapsForMs) return looked.overlaps;
+  const { overlapsOf } = await import("../supervise/work.ts");
+  looked = { atMs: nowMs, overlaps: overlapsOf(project, live) };
   return looked.overlaps;
 }
 
