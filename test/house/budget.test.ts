@@ -13,6 +13,7 @@ import { eventsOf } from "../../src/core/event.ts";
 import type { Question } from "../../src/core/question.ts";
 import type { State } from "../../src/core/state.ts";
 import type { Facts } from "../../src/core/task.ts";
+import { estimateTokens } from "../../src/core/tokens.ts";
 import { eventText, type Left, outcomeText, statusText } from "../../src/render/human.ts";
 import * as builders from "../core/builders.ts";
 import { scene } from "../scenes/scene.ts";
@@ -33,7 +34,11 @@ const budget = {
 } as const;
 
 function costs(name: keyof typeof budget, text: string): void {
-  expect(countTokens(text), `${name}:\n${text}`).toBeLessThanOrEqual(budget[name]);
+  const tokens = countTokens(text);
+  expect(tokens, `${name}:\n${text}`).toBeLessThanOrEqual(budget[name]);
+  // What sessions are said to have paid is reckoned with the estimate.
+  const error = Math.abs(estimateTokens(text) / tokens - 1);
+  expect(error, `${name}: ${estimateTokens(text)} for ${tokens}`).toBeLessThanOrEqual(0.15);
 }
 
 test("the skill", () => {
