@@ -66,10 +66,10 @@ export function create(path: string, content: string | Uint8Array): boolean {
   }
 }
 
-/** Adds to the end of a file of ours, which is created where it is missing; never through a link. */
+/** Adds to the end of a file of ours, which is created where it is missing; never through a link, nor waiting at a FIFO. */
 export function append(path: string, text: string): void {
-  const { O_WRONLY, O_APPEND, O_CREAT, O_NOFOLLOW } = constants;
-  const fd = openSync(path, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW, 0o600);
+  const { O_WRONLY, O_APPEND, O_CREAT, O_NOFOLLOW, O_NONBLOCK } = constants;
+  const fd = openSync(path, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK, 0o600);
   try {
     writeSync(fd, text);
   } finally {
