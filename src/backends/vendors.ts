@@ -205,7 +205,10 @@ function dialect(event: Json): StreamEvent[] {
       const cached = asNumber(cache["read"]) ?? 0;
       const input = (asNumber(usage["input"]) ?? 0) + cached + (asNumber(cache["write"]) ?? 0);
       const spent = tokens(input, cached, usage["output"]);
-      return spent === null ? [] : [{ kind: "usage", tokens: spent }];
+      const costUsd = asNumber(part["cost"]);
+      return spent === null
+        ? []
+        : [{ kind: "usage", tokens: spent, ...(costUsd !== null && { costUsd }) }];
     }
     case "result": {
       const stats = asObject(event["stats"]);

@@ -59,8 +59,8 @@ export type StreamEvent =
   /** When the limit is lifted that stops the CLI, or will. */
   | { kind: "limit"; text: string; resetsAtMs: number }
   | { kind: "error"; text: string; cause: Cause | null }
-  /** The tokens of one step. */
-  | { kind: "usage"; tokens: Tokens }
+  /** The tokens of one step, and its cost where that is said. */
+  | { kind: "usage"; tokens: Tokens; costUsd?: number }
   /** The backend's own verdict on the run; tokens and cost are those of all of it so far. */
   | {
       kind: "result";
@@ -158,6 +158,7 @@ export function summarise(events: Iterable<StreamEvent>): Report {
       }
       case "usage":
         report.tokens = sumTokens(report.tokens, event.tokens);
+        if (event.costUsd !== undefined) report.costUsd = (report.costUsd ?? 0) + event.costUsd;
         break;
       case "result":
         report.ok = event.ok;

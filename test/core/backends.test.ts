@@ -617,13 +617,14 @@ describe("the streams of the others, by their documents", () => {
   });
 
   test.each([["opencode"], ["kilo"]])(
-    "%s; each of its steps has its own tokens, beside the cached ones",
+    "%s; each of its steps has its own tokens, beside the cached ones, and its own cost",
     (backend) => {
       const step = (input: number, read: number, output: number) => ({
         type: "step_finish",
         sessionID: "ses_1",
         part: {
           type: "step-finish",
+          cost: 0.25,
           tokens: { input, output, reasoning: 0, cache: { read, write: 0 } },
         },
       });
@@ -652,6 +653,7 @@ describe("the streams of the others, by their documents", () => {
           session: "ses_1",
           text: "All done.",
           tokens: { input: 2_200, cached: 1_000, output: 80 },
+          costUsd: 0.5,
         }),
       );
     },

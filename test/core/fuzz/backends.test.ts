@@ -38,7 +38,7 @@ const event = v.variant("kind", [
   v.strictObject({ kind: v.literal("retry"), text, cause, pauseMs }),
   v.strictObject({ kind: v.literal("limit"), text, resetsAtMs: finite }),
   v.strictObject({ kind: v.literal("error"), text, cause }),
-  v.strictObject({ kind: v.literal("usage"), tokens }),
+  v.strictObject({ kind: v.literal("usage"), tokens, costUsd: v.optional(v.number()) }),
   v.strictObject({
     kind: v.literal("result"),
     ok: v.boolean(),
