@@ -398,14 +398,16 @@ function outcomeLine(facts: Facts, state: State): string {
 const lastWords = (facts: Facts, limit: number) =>
   facts.run?.report.text ? quoted(facts.run.report.text, limit) : null;
 
-export function tokensText({ input, cached, output }: Tokens): string {
+export function tokensText({ input, cached, output }: Tokens, unit = " tokens"): string {
   const cachedPart = cached > 0 ? ` (${count(cached)} cached)` : "";
-  return `${count(input)} tokens in${cachedPart}, ${count(output)} out`;
+  return `${count(input)}${unit} in${cachedPart}, ${count(output)} out`;
 }
 
+/** Two figures, or three: each digit is paid for. */
 function count(value: number): string {
   if (value < 1_000) return String(value);
-  return value < 999_950 ? `${(value / 1_000).toFixed(1)}k` : `${(value / 1_000_000).toFixed(1)}M`;
+  const [scaled, unit] = value < 999_500 ? [value / 1e3, "k"] : [value / 1e6, "M"];
+  return `${scaled.toFixed(scaled < 9.95 ? 1 : 0)}${unit}`;
 }
 
 /** Outcome, figures, then what the worker left; `output` is the text of output.md, or null. */

@@ -513,8 +513,10 @@ test.each<[input: number, cached: number, output: number, text: string]>([
   [0, 0, 0, "0 tokens in, 0 out"],
   [999, 0, 7, "999 tokens in, 7 out"],
   [1_000, 1, 1_500, "1.0k tokens in (1 cached), 1.5k out"],
-  [1_234_567, 1_000_000, 99_999, "1.2M tokens in (1.0M cached), 100.0k out"],
+  [1_234_567, 1_000_000, 99_999, "1.2M tokens in (1.0M cached), 100k out"],
   [999_999, 0, 0, "1.0M tokens in, 0 out"],
+  [999_499, 0, 48_200_000, "999k tokens in, 48M out"],
+  [9_949, 9_951, 999_500, "9.9k tokens in (10k cached), 1.0M out"],
 ])("%p, %p and %p tokens are %j", (input, cached, output, text) => {
   expect(tokensText({ input, cached, output })).toBe(text);
 });
