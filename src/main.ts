@@ -43,11 +43,16 @@ if (argv[0] === "--version" || argv[0] === "-v") {
 }
 
 async function main(argv: string[]): Promise<void> {
+  let exitCode: number | undefined;
   try {
     await dispatch(argv);
   } catch (error) {
-    await report(error, argv);
+    exitCode = await report(error, argv);
   }
+  const { notePaid } = await import("./cli/paying.ts");
+  await notePaid(argv);
+  // What is still open (a watch, a timer) must not keep a finished command alive.
+  process.exit(exitCode ?? process.exitCode);
 }
 
 async function dispatch(argv: string[]): Promise<void> {
@@ -75,8 +80,6 @@ async function dispatch(argv: string[]): Promise<void> {
   const { readArguments } = await import("./cli/arguments.ts");
   const args = readArguments(isBare ? "" : first, (command.args ?? {}) as ArgsDef, rawArgs);
   await command.run!({ rawArgs, args: args as never, cmd: command });
-  // What is still open (a watch, a timer) must not keep a finished command alive.
-  process.exit(process.exitCode);
 }
 
 /** Commands differ in their arguments; from here on only what they share counts. */
@@ -113,15 +116,16 @@ async function help(name: string | undefined): Promise<string> {
   return overview(all.map((command) => [command.name, command.description]));
 }
 
-async function report(error: unknown, argv: readonly string[]): Promise<void> {
+/** Says what went wrong; returns the code to exit with. */
+async function report(error: unknown, argv: readonly string[]): Promise<number> {
   const { DispatchError, ReaderGone } = await import("./core/error.ts");
-  if (error instanceof ReaderGone) process.exit(0);
+  if (error instanceof ReaderGone) return 0;
   const { hint, printJson, talk } = await import("./render/write.ts");
   const known = error instanceof DispatchError ? error : systemError(error, DispatchError);
   if (known === null) {
     talk.error(error instanceof Error ? (error.stack ?? error.message) : String(error));
     hint("this is a bug in dispatch: please report it with the lines above");
-    process.exit(1);
+    return 1;
   }
   if (argv.includes("--json")) {
     const { errorToJson } = await import("./render/json.ts");
@@ -136,7 +140,7 @@ async function report(error: unknown, argv: readonly string[]): Promise<void> {
     if (known.hint !== null) hint(foreign(known.hint));
   }
   // To a host, this code of a hook is news: it would be woken at the end of every turn.
-  process.exit(argv[0] === "hook" ? 1 : known.exitCode);
+  return argv[0] === "hook" ? 1 : known.exitCode;
 }
 
 /** What the operating system refused, in its own words: a full disk, a read-only folder. */

@@ -8,6 +8,7 @@ import { parseArgs } from "node:util";
 import type { ArgsDef } from "citty";
 import { usageError } from "../core/error.ts";
 import { didYouMean } from "../core/text.ts";
+import { stdinText } from "./stdin.ts";
 
 /** Flags that every command has. */
 export const json = { type: "boolean", description: "one JSON object on stdout" } as const;
@@ -115,7 +116,7 @@ export const valuesOf = (
 ): string[] => read(definitions, rawArgs).flags.get(name) ?? [];
 
 /** A text that was given; `-` stands for stdin. */
-export const givenText = async (text: string) => (text === "-" ? Bun.stdin.text() : text);
+export const givenText = async (text: string) => (text === "-" ? stdinText() : text);
 
 /** Throws where there is no text, or what is there is none; `what` names it in the error. */
 export function checkText(text: string, what: string, hint: string | null = null): void {

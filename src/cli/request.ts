@@ -9,6 +9,7 @@ import type { Asked, OwnLimits } from "../core/task.ts";
 import { badTaskId, idCandidates, isTaskId, slug } from "../core/task-id.ts";
 import { cut, oneLine } from "../core/text.ts";
 import { checkText, givenText } from "./arguments.ts";
+import { stdinText } from "./stdin.ts";
 import { readUserText } from "../store/read.ts";
 
 const longestPrompt = 1024 * 1024;
@@ -221,7 +222,7 @@ function checkSize(text: string, what: string, hint = "make several tasks of it"
 }
 
 async function readPlanSource(path: string): Promise<string> {
-  const source = path === "-" ? await Bun.stdin.text() : readUserText(path);
+  const source = path === "-" ? await stdinText() : readUserText(path);
   if (source === null) {
     throw usageError(
       `cannot read the plan ${path}; expected a Markdown file`,

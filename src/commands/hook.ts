@@ -16,7 +16,7 @@ import {
   takeOverGone,
   tellNew,
 } from "../cli/telling.ts";
-import { print, talk } from "../render/write.ts";
+import { countAsPaid, print, talk } from "../render/write.ts";
 import { type ProjectPaths, waiterPath } from "../store/paths.ts";
 import { append } from "../store/publish.ts";
 import { readUserText } from "../store/read.ts";
@@ -117,8 +117,11 @@ async function wake(project: ProjectPaths): Promise<void> {
 async function queue(project: ProjectPaths): Promise<void> {
   const thread = hostSession(process.env)!;
   const isNewest = takePlace(waiterPath(project, ledgerName(thread)));
-  const tell = (events: readonly Event[], others: Others) =>
-    queueMessage(thread, newsText(project, events, others));
+  const tell = (events: readonly Event[], others: Others) => {
+    const text = newsText(project, events, others);
+    queueMessage(thread, text);
+    countAsPaid(text);
+  };
   for (let failures = 0; failures < queueTries;) {
     try {
       if (!(await tellWhenNews(project, isNewest, tell))) return;

@@ -3,6 +3,19 @@
 import { writeSync } from "node:fs";
 import { createConsola } from "consola/core";
 import { ReaderGone } from "../core/error.ts";
+import { estimateTokens, lookedAt } from "../core/tokens.ts";
+
+/** What passed between a host and this command: its start, and how long all of it is. */
+const paid = { start: "", length: 0 };
+
+/** What a host wrote for this command, or reads of it, beside what is written here. */
+export function countAsPaid(text: string): void {
+  if (paid.start.length < lookedAt) paid.start += text.slice(0, lookedAt);
+  paid.length += text.length;
+}
+
+/** How many tokens that is so far, about. */
+export const tokensPaid = () => estimateTokens(paid.start, paid.length);
 
 /** Writes all of it; a reader that has gone away (`| head`) is no error. */
 function writeAll(fd: number, text: string): void {
@@ -18,6 +31,7 @@ function writeAll(fd: number, text: string): void {
       else throw error;
     }
   }
+  countAsPaid(text);
 }
 
 /** A text on stdout, ended by one newline. */
