@@ -1,7 +1,7 @@
 /** Writes docs/schema/*.json, the JSON Schemas of what `--json` prints: `bun scripts/schemas.ts`. */
 
 import { toJsonSchema } from "@valibot/to-json-schema";
-import { errorJson, eventJson, statusJson } from "../src/core/json.ts";
+import { errorJson, eventJson, statsJson, statusJson } from "../src/core/json.ts";
 
 const plain = (schema: Parameters<typeof toJsonSchema>[0]) =>
   JSON.parse(JSON.stringify(toJsonSchema(schema)));
@@ -9,6 +9,7 @@ const plain = (schema: Parameters<typeof toJsonSchema>[0]) =>
 export const schemas = {
   status: plain(statusJson),
   event: plain(eventJson),
+  stats: plain(statsJson),
   error: plain(errorJson),
 };
 

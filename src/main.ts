@@ -15,6 +15,7 @@ const commands = {
   note: () => import("./commands/note.ts"),
   logs: () => import("./commands/logs.ts"),
   result: () => import("./commands/result.ts"),
+  stats: () => import("./commands/stats.ts"),
   stop: () => import("./commands/stop.ts"),
   resume: () => import("./commands/resume.ts"),
   diff: () => import("./commands/diff.ts"),

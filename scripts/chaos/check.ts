@@ -498,7 +498,7 @@ const known = [
   /^\.gitignore$/,
   /^journal\.log(?:\.old)?$/,
   /^supervisor\.lock$/,
-  /^paid\.tsv$/,
+  /^(?:spent\.jsonl|paid\.tsv)$/,
   /^told\/(?:person|notify|[0-9a-f]{16}(?:\.host)?)$/,
   /^told\/(?:\d+|[0-9a-f]{16})\.waiter(?:\.[0-9a-f]{8})?$/,
   /^tasks\/[^/]+\/(?:plan\.md|task\.yaml|context\.md)$/,

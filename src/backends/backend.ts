@@ -64,6 +64,10 @@ export interface Backend {
   knownModels: readonly string[];
   /** One line of its log. */
   read: (line: string) => StreamEvent[];
+  /** Whose tokens and cost a run's last report is: its own, or (`session`) those of all the runs that it goes on from, too. */
+  usage?: "run" | "session";
+  /** The lines with this text each tell what one step took: all are needed for what a run did. */
+  stepMark?: string;
   /**
    * The last line with each of these texts, and the log's first line, make the report of a run
    * that has succeeded: most of its log need not be parsed. Left out: all of it is.

@@ -65,6 +65,7 @@ const openCodeLike = (name: string, label: string, install: string): Backend =>
       promptBy: "stdin",
     }),
     models: { args: ["models"], parse: oneIdPerLine },
+    stepMark: '"step_finish"',
   });
 
 export const vendors: readonly Backend[] = [

@@ -138,6 +138,28 @@ export const eventJson = v.variant("event", [
 ]);
 export type EventJson = v.InferOutput<typeof eventJson>;
 
+/** Tokens and cost as reported: null where no run says, and of how many runs they are not. */
+const sumJson = {
+  tasks: v.number(),
+  runs: v.number(),
+  tokens: v.nullable(v.object({ input: v.number(), cached: v.number(), output: v.number() })),
+  tokens_unknown_runs: v.number(),
+  cost_usd: v.nullable(v.number()),
+  cost_unknown_runs: v.number(),
+};
+
+export const statsJson = versioned({
+  project: v.string(),
+  by: v.picklist(["task", "model", "day"]),
+  total: v.object(sumJson),
+  groups: v.array(v.object({ name: v.string(), ...sumJson })),
+  /** What host sessions wrote and read, about, in tokens; null where nothing was counted. */
+  paid_tokens: v.nullable(v.number()),
+  /** Against what the tasks that they asked for took; a lower bound where some runs do not say. */
+  won: v.nullable(v.object({ tokens: v.number(), multiple: v.number(), at_least: v.boolean() })),
+});
+export type StatsJson = v.InferOutput<typeof statsJson>;
+
 /** On stdout with `--json`, beside the exit code. */
 export const errorJson = versioned({
   error: v.object({ code: v.string(), message: v.string(), hint: v.nullable(v.string()) }),

@@ -60,7 +60,7 @@ export function modelName({ asked, run }: Facts): string {
 const title = (facts: Facts) => `${paint("bold", facts.id)} (${modelName(facts)})`;
 
 /** The first `most` of a list, and how many are left out: nobody's context is for thousands of lines. */
-function firstOf<T>(
+export function firstOf<T>(
   list: readonly T[],
   most: number,
   show: (entry: T, index: number) => string,
@@ -404,7 +404,7 @@ export function tokensText({ input, cached, output }: Tokens, unit = " tokens"):
 }
 
 /** Two figures, or three: each digit is paid for. */
-function count(value: number): string {
+export function count(value: number): string {
   if (value < 1_000) return String(value);
   const [scaled, unit] = value < 999_500 ? [value / 1e3, "k"] : [value / 1e6, "M"];
   return `${scaled.toFixed(scaled < 9.95 ? 1 : 0)}${unit}`;

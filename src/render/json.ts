@@ -2,14 +2,23 @@
 
 import type { DispatchError } from "../core/error.ts";
 import type { Event } from "../core/event.ts";
-import type { ErrorJson, EventJson, TaskJson, WorkJson } from "../core/json.ts";
+import type { ErrorJson, EventJson, StatsJson, TaskJson, WorkJson } from "../core/json.ts";
 import { answerCommand, nextCommand } from "../core/next.ts";
 import { progress } from "../core/plan.ts";
 import type { Question } from "../core/question.ts";
+import {
+  type By,
+  groupsOf,
+  type Paid,
+  type Spending,
+  type Sum,
+  sumOf,
+  wonBy,
+} from "../core/spending.ts";
 import type { StreamEvent } from "../core/stream.ts";
 import { derive, type State } from "../core/state.ts";
 import { type Facts, shownPlan } from "../core/task.ts";
-import { foreign, foreignLine } from "../core/text.ts";
+import { foreign, foreignLine, shownName } from "../core/text.ts";
 import { branchOf, type Work } from "../core/worktree.ts";
 
 const iso = (ms: number | null | undefined) =>
@@ -136,6 +145,38 @@ export function eventToJson(
     }
   }
 }
+
+export function statsToJson(
+  project: string,
+  all: readonly Spending[],
+  by: By,
+  paid: Paid | null,
+): StatsJson {
+  const won = wonBy(all, paid);
+  return {
+    schema: 1,
+    project,
+    by,
+    total: sumToJson(sumOf(all)),
+    groups: groupsOf(all, by).map((group) => ({
+      name: shownName(group.name),
+      ...sumToJson(group),
+    })),
+    paid_tokens: paid?.tokens ?? null,
+    won: won && { tokens: won.spent, multiple: rounded(won.multiple, 1), at_least: won.isMore },
+  };
+}
+
+const rounded = (value: number, digits: number) => Number(value.toFixed(digits));
+
+const sumToJson = ({ tasks, runs, tokens, unknownTokens, costUsd, unknownCosts }: Sum) => ({
+  tasks,
+  runs,
+  tokens,
+  tokens_unknown_runs: unknownTokens,
+  cost_usd: costUsd === null ? null : rounded(costUsd, 6),
+  cost_unknown_runs: unknownCosts,
+});
 
 const cleaned = (value: unknown): unknown => {
   if (typeof value === "string") return foreign(value);

@@ -12,7 +12,7 @@
  *         runs/000/stop  resume      of a task that has not started
  *       worktrees/dispatch-<task-id>/  rescued/<task-id>/<time>/
  *       journal.log  supervisor.lock
- *       paid.tsv
+ *       spent.jsonl  paid.tsv
  *     ~/.dispatch/config.yaml        DISPATCH_HOME names another folder
  *     ~/.dispatch/places/  environments/  checks/  memory/  pauses/  admission.lock
  *     ~/.dispatch/skill.json         what `dispatch skill install` had to make
@@ -38,7 +38,8 @@ export interface ProjectPaths {
   told: string;
   /** What was decided about its tasks and why, for people. */
   journal: string;
-  /** What host sessions paid. */
+  /** What the runs of removed tasks spent; what host sessions paid. */
+  spent: string;
   paid: string;
   /** Held by the project's supervisor. */
   supervisorLock: string;
@@ -56,6 +57,7 @@ export function projectPaths(root: string): ProjectPaths {
     rescued: `${folder}/rescued`,
     told: `${folder}/told`,
     journal: `${folder}/journal.log`,
+    spent: `${folder}/spent.jsonl`,
     paid: `${folder}/paid.tsv`,
     supervisorLock: `${folder}/supervisor.lock`,
   };

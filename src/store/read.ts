@@ -49,6 +49,20 @@ export function readEnds(path: string, limit: number): { text: string; modifiedM
   });
 }
 
+/** All lines of a file with `mark` in them; null where it is longer than `limit` bytes, or no regular file. */
+export function readLinesWith(path: string, mark: string, limit: number): string[] | null {
+  const file = readText(path, limit);
+  if (file === null || file.isCut) return null;
+  const lines: string[] = [];
+  for (let at = 0; (at = file.text.indexOf(mark, at)) !== -1;) {
+    const end = file.text.indexOf("\n", at);
+    lines.push(file.text.slice(file.text.lastIndexOf("\n", at) + 1, end === -1 ? undefined : end));
+    if (end === -1) break;
+    at = end;
+  }
+  return lines;
+}
+
 /** Whether a regular file is there. */
 export function isFile(path: string): boolean {
   try {

@@ -10,6 +10,7 @@ import { removeTask, sweepStaging } from "../store/tasks.ts";
 import { isLocked } from "../unix/lock.ts";
 import { observe } from "./observe.ts";
 import { type Rescued, takeDown, unsavedOf } from "./rescue.ts";
+import { keepSpending } from "./spending.ts";
 
 /** Staged folders that are older than this were left by something that was killed. */
 const abandonedMs = 3_600_000;
@@ -27,6 +28,7 @@ export type Cleaned =
 export function cleanTask(project: ProjectPaths, task: TaskPaths): Cleaned {
   const facts = observe(task);
   if (isLive(derive(facts))) return { kind: "live" };
+  keepSpending(project, task);
   const tmps = tmpsOf(task);
   let rescued: Rescued = { refs: [], folder: null };
   const isReady = (moved: TaskPaths) => {

@@ -102,7 +102,7 @@ function observeRun(task: TaskPaths): RunFacts | null {
  * What the backend reported. A verdict of success stands at the log's end and is
  * the whole truth; for anything else more of the log is read, and all of that.
  */
-function readReport(
+export function readReport(
   run: RunPaths,
   record: RunRecord | null,
 ): { report: Report; modifiedMs: number | null } {

@@ -7,6 +7,7 @@ import { type Config, notices } from "../../src/core/config.ts";
 import { type Plan, parsePlan } from "../../src/core/plan.ts";
 import type { Question } from "../../src/core/question.ts";
 import { noLimits } from "../../src/core/policy.ts";
+import type { Spending } from "../../src/core/spending.ts";
 import { emptyReport, type Failure, type Report } from "../../src/core/stream.ts";
 import type {
   Asked,
@@ -87,6 +88,19 @@ export const streak = (own: Partial<Streak> = {}): Streak => ({
   done: 0,
   answers: [],
   checks: 0,
+  ...own,
+});
+
+/** What a run of a host's task spent: a thousand tokens in, a hundred out, for a cent. */
+export const spending = (own: Partial<Spending> = {}): Spending => ({
+  run: "r1",
+  task: "paint",
+  model: "claude-opus-4-6",
+  backend: "claude",
+  started: "2026-11-20T10:00:00.000Z",
+  isHosts: true,
+  tokens: { input: 1_000, cached: 600, output: 100 },
+  costUsd: 0.01,
   ...own,
 });
 

@@ -10,11 +10,13 @@ import { join } from "node:path";
 import { countTokens } from "gpt-tokenizer/encoding/o200k_base";
 import { parse } from "yaml";
 import { eventsOf } from "../../src/core/event.ts";
+import { wonBy } from "../../src/core/spending.ts";
 import type { Question } from "../../src/core/question.ts";
 import type { State } from "../../src/core/state.ts";
 import type { Facts } from "../../src/core/task.ts";
 import { estimateTokens } from "../../src/core/tokens.ts";
 import { eventText, type Left, outcomeText, statusText } from "../../src/render/human.ts";
+import { statsText } from "../../src/render/stats.ts";
 import * as builders from "../core/builders.ts";
 import { scene } from "../scenes/scene.ts";
 
@@ -30,6 +32,7 @@ const budget = {
   "run, three tasks": 20,
   "run, three tasks, where no hook wakes the host": 37,
   answer: 14,
+  "the stats of three tasks": 132,
   "dispatch, alone": 12,
 } as const;
 
@@ -119,6 +122,14 @@ test("the status of three running tasks", () => {
     "the status of three running tasks",
     statusText(running, new Map(), () => [], false, builders.startedMs + 125_000),
   );
+});
+
+test("the stats of three tasks", () => {
+  const all = ["security-review", "api-tests", "upgrade-notes"].map((task) =>
+    builders.spending({ task, run: task, tokens: spent, costUsd: task === id ? 0.31 : null }),
+  );
+  const won = wonBy(all, { tokens: 1_234, sinceMs: 0 });
+  costs("the stats of three tasks", statsText(all, "task", won));
 });
 
 /** The shells of Claude Code, in a session whose hooks are on. */
