@@ -12,6 +12,7 @@ import { makeScratch, type Scratch } from "./bench/scratch.ts";
 import { statusJsonRows, statusRow, versionRow } from "./bench/startup.ts";
 import { formatTable, type Section } from "./bench/table.ts";
 import { waitRows } from "./bench/wait.ts";
+import { worktreeRows } from "./bench/worktree.ts";
 
 const isQuick = process.argv.includes("--quick");
 const documentPath = join(import.meta.dir, "../docs/benchmarks.md");
@@ -37,6 +38,7 @@ async function measured(scratch: Scratch): Promise<Section[]> {
     ["--version", () => versionRow(scratch, few(100, 5))],
     ["status", () => statusRow(scratch, few(100, 5))],
     ["run", () => runRows(scratch, few(50, 3))],
+    ["run --worktree", () => worktreeRows(scratch, few(20, 2))],
     ["wait", () => waitRows(scratch, { many: few(200, 5), few: few(40, 2), loops: few(20, 2) })],
     ["status --json", () => statusJsonRows(scratch, few(30, 3))],
     ["memory", () => memoryRows(scratch)],

@@ -4,6 +4,8 @@
  * and what is said of many figures.
  */
 
+import { read } from "node:fs";
+
 /** Measures one thing once; the unit is the row's. */
 export type Probe = () => number | Promise<number>;
 
@@ -42,6 +44,13 @@ export const median = (figures: Sample) => percentile(figures, 0.5);
 
 /** Milliseconds from `startNs` (of `Bun.nanoseconds()`) to now. */
 export const msSince = (startNs: number) => (Bun.nanoseconds() - startNs) / 1e6;
+
+/** Resolves when a byte can be read from it. */
+export function byteFrom(fd: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    read(fd, Buffer.alloc(1), 0, 1, null, (error) => (error === null ? resolve() : reject(error)));
+  });
+}
 
 /** A random part of a period: what repeats must not be met always at the same moment. */
 export const anyMomentOf = (periodMs: number) => Bun.sleep(Math.random() * periodMs);

@@ -1,7 +1,7 @@
 /** How soon a worker runs. */
 
-import { closeSync, constants, openSync, read } from "node:fs";
-import { inTurns, msSince, sample } from "./measure.ts";
+import { closeSync, constants, openSync } from "node:fs";
+import { byteFrom, inTurns, msSince, sample } from "./measure.ts";
 import type { Scratch } from "./scratch.ts";
 import type { Section } from "./table.ts";
 
@@ -57,10 +57,4 @@ export async function runRows(scratch: Scratch, rounds: number): Promise<Section
     ],
     how: "`run`: from the spawn of `dispatch run` until its worker, a shell script, has put a byte into a FIFO as its first act, and until `run` has exited; beside it the same script under `sh -c`.",
   };
-}
-
-function byteFrom(fd: number): Promise<void> {
-  return new Promise((resolve, reject) => {
-    read(fd, Buffer.alloc(1), 0, 1, null, (error) => (error === null ? resolve() : reject(error)));
-  });
 }

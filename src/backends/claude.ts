@@ -66,6 +66,8 @@ export const claude: Backend = {
     const event = parseObject(line);
     return event === null ? stderrLine(line) : claudeEvents(event);
   },
+  // `total_cost_usd` and `modelUsage` are the session's, whatever process it went on in.
+  usage: "session",
   verdictMarks: ['"subtype":"init"', '"type":"result"'],
 };
 

@@ -65,6 +65,8 @@ export const codex: Backend = {
     const event = parseObject(line);
     return event === null ? stderrLine(line) : codexEvents(event);
   },
+  // Those of the whole thread.
+  usage: "session",
   verdictMarks: ['"type":"agent_message"', '"type":"turn.completed"'],
 };
 

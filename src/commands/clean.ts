@@ -4,7 +4,7 @@ import { derive, isLive, isMoving } from "../core/state.ts";
 import type { Facts } from "../core/task.ts";
 import { json } from "../cli/arguments.ts";
 import { currentProject, requireTasks } from "../cli/project.ts";
-import { rescuedText } from "../render/human.ts";
+import { rescuedText } from "../render/result.ts";
 import { print, printJson } from "../render/write.ts";
 import { type ProjectPaths, taskPaths } from "../store/paths.ts";
 import { cleanTask, sweep, whyKeep } from "../supervise/clean.ts";

@@ -2,7 +2,7 @@ import { defineCommand } from "citty";
 import { counted } from "../core/text.ts";
 import { json } from "../cli/arguments.ts";
 import { currentProject } from "../cli/project.ts";
-import { rescuedText } from "../render/human.ts";
+import { rescuedText } from "../render/result.ts";
 import { print, printJson } from "../render/write.ts";
 import { loadConfig } from "../store/config-file.ts";
 import { backendNames } from "../backends/index.ts";

@@ -7,7 +7,7 @@ import { counted } from "../core/text.ts";
 import { json } from "../cli/arguments.ts";
 import { configured } from "../cli/configured.ts";
 import { currentProject, requireTask } from "../cli/project.ts";
-import { rescuedText } from "../render/human.ts";
+import { rescuedText } from "../render/result.ts";
 import { print, printJson, talk } from "../render/write.ts";
 import { note } from "../store/journal.ts";
 import { bringHome, type Home, requireWork, type Way } from "../supervise/merge.ts";

@@ -2,7 +2,7 @@ import { defineCommand } from "citty";
 import { shownPlan } from "../core/task.ts";
 import { json } from "../cli/arguments.ts";
 import { currentProject, requireTask } from "../cli/project.ts";
-import { pullRequestText } from "../render/human.ts";
+import { pullRequestText } from "../render/result.ts";
 import { print, printJson } from "../render/write.ts";
 import { note } from "../store/journal.ts";
 import { readText } from "../store/read.ts";

@@ -13,9 +13,7 @@ import type { Route } from "../core/route.ts";
 import type { StreamEvent, Tokens } from "../core/stream.ts";
 import { derive, hasEnded, isLive, isMoving, pendingQuestions, type State } from "../core/state.ts";
 import { type Asked, elapsed, elapsedMs, type Facts, shownPlan } from "../core/task.ts";
-import type { FileCounts, Work } from "../core/worktree.ts";
 import {
-  counted,
   cut,
   cutMiddle,
   foreign,
@@ -32,7 +30,7 @@ const wordsLength = 200;
 const changesShown = 3;
 const doneShown = 3;
 /** Where somebody asked for all of it. */
-const wholeLength = 100_000;
+export const wholeLength = 100_000;
 
 type Colour = "red" | "green" | "yellow" | "cyan" | "dim" | "bold";
 const codes: Record<Colour, [number, number]> = {
@@ -382,9 +380,10 @@ function changedText(changed: Left["changed"], how: string): string[] {
 }
 
 /** Its worker chose the name: one that could be read as more than a name stands in quotes. */
-const pathText = (path: string) => (/^[\w@%+=./-]+$/.test(path) ? cut(path, 60) : quoted(path, 60));
+export const pathText = (path: string) =>
+  /^[\w@%+=./-]+$/.test(path) ? cut(path, 60) : quoted(path, 60);
 
-function outcomeLine(facts: Facts, state: State): string {
+export function outcomeLine(facts: Facts, state: State): string {
   const { done, total } = progress(shownPlan(facts));
   const ms = elapsedMs(facts, Date.now());
   const took = ms === null ? "" : ` in ${formatDuration(ms)}`;
@@ -410,70 +409,6 @@ export function count(value: number): string {
   return `${scaled.toFixed(scaled < 9.95 ? 1 : 0)}${unit}`;
 }
 
-/** Outcome, figures, then what the worker left; `output` is the text of output.md, or null. */
-export function resultText(
-  facts: Facts,
-  output: string | null,
-  work: Work | null,
-  others: readonly string[],
-): string {
-  const state = derive(facts);
-  // "next: dispatch result" is where the reader is already.
-  const isAll = state.kind === "done" && (!isAway(facts) || work?.files.length === 0);
-  const next = isAll ? null : nextCommand(facts, state, others);
-  const lines = [
-    outcomeLine(facts, state),
-    ...(next === null ? [] : [`next: ${next}`]),
-    ...(work === null ? [] : workText(facts, work)),
-  ];
-  const report = facts.run?.report;
-  const reported = [
-    ...(report?.model ? [`model ${foreignLine(report.model)}`] : []),
-    ...(report?.session ? [`session ${foreignLine(report.session)}`] : []),
-    ...(report?.costUsd === null || report?.costUsd === undefined
-      ? []
-      : [`$${report.costUsd.toFixed(4)}`]),
-    ...(report?.tokens ? [tokensText(report.tokens)] : []),
-  ];
-  if (reported.length > 0) lines.push(`reported: ${reported.join(", ")}`);
-  lines.push(...firstOf(shownPlan(facts).items, 40, (item) => itemText(item, false)));
-  if (output !== null) lines.push("", "what the worker wrote:", foreign(output).trimEnd());
-  else if (!report?.text) lines.push("it left no output");
-  else if (!lines[0]!.endsWith(quoted(report.text, wholeLength)))
-    lines.push("", "what the worker said last:", foreign(report.text).trimEnd());
-  return lines.join("\n");
-}
-
-/** How much changed, and where; then each file. */
-function workText({ worktree }: Facts, { files, branch }: Work): string[] {
-  if (files.length === 0) return worktree === null ? [] : ["it changed no file"];
-  const sum = (counts: (number | null)[]) =>
-    counts.reduce<number>((all, one) => all + (one ?? 0), 0);
-  const [added, removed] = [
-    sum(files.map((file) => file.added)),
-    sum(files.map((file) => file.removed)),
-  ];
-  const head = `${worktree === null ? "changed meanwhile" : "changed"}: ${counted(files.length, "file")} (+${added} -${removed})`;
-  const where =
-    branch === null
-      ? []
-      : [
-          `${counted(branch.commits, "commit")} on ${branch.name}`,
-          ...(branch.uncommitted === 0
-            ? []
-            : [`${counted(branch.uncommitted, "file")} not committed`]),
-        ];
-  const merged =
-    worktree?.merged == null ? [] : [`merged into ${foreignLine(worktree.merged.into)}`];
-  return [
-    [head, ...where, ...merged].join(", "),
-    ...firstOf(files, 20, (file) => `  ${pathText(file.path)} ${fileCounts(file)}`),
-  ];
-}
-
-const fileCounts = ({ added, removed }: FileCounts) =>
-  added === null ? "(binary)" : `+${added} -${removed ?? 0}`;
-
 /** A line for each file that more than one task is changing. */
 export const overlapsText = (overlaps: readonly { path: string; ids: string[] }[]): string[] =>
   firstOf(
@@ -481,31 +416,6 @@ export const overlapsText = (overlaps: readonly { path: string; ids: string[] }[
     5,
     ({ path, ids }) => `both ${ids.join(" and ")} are changing ${pathText(path)}`,
   );
-
-/** Where work was put that would have been lost. */
-export const rescuedText = ({
-  refs,
-  folder,
-}: {
-  refs: readonly string[];
-  folder: string | null;
-}): string[] => [
-  ...refs.map((ref) => `kept: ${ref} (to get it back: git branch NAME ${ref})`),
-  ...(folder === null ? [] : [`kept: ${folder}`]),
-];
-
-/** The body of a pull request: what was to be done, and what its worker says came of it. */
-export function pullRequestText(items: readonly Item[], output: string | null): string {
-  const list = items.map(
-    ({ marker, text }) => `- [${marker === "x" ? "x" : " "}] ${foreignLine(text)}`,
-  );
-  return [
-    list.join("\n"),
-    ...(output === null ? [] : [cut(foreign(output).trim(), bodyLength)]),
-  ].join("\n\n");
-}
-/** GitHub takes 65,536 characters. */
-const bodyLength = 50_000;
 
 /** One event of a worker's log, or null for what is not worth a line. */
 export function logText(event: StreamEvent): string | null {

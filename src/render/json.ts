@@ -169,7 +169,7 @@ export function statsToJson(
 
 const rounded = (value: number, digits: number) => Number(value.toFixed(digits));
 
-const sumToJson = ({ tasks, runs, tokens, unknownTokens, costUsd, unknownCosts }: Sum) => ({
+export const sumToJson = ({ tasks, runs, tokens, unknownTokens, costUsd, unknownCosts }: Sum) => ({
   tasks,
   runs,
   tokens,

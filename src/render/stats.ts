@@ -27,7 +27,7 @@ export function statsText(all: readonly Spending[], by: By, won: Won | null): st
   return lines.join("\n");
 }
 
-function sumText({ tokens, unknownTokens, costUsd, unknownCosts }: Sum, unit = ""): string {
+export function sumText({ tokens, unknownTokens, costUsd, unknownCosts }: Sum, unit = ""): string {
   if (tokens === null && costUsd === null) return "tokens and cost unknown";
   const spent =
     tokens === null ? "tokens unknown" : tokensText(tokens, unit) + except(unknownTokens);

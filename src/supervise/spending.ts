@@ -50,7 +50,8 @@ export function keepSpending(project: ProjectPaths, task: TaskPaths): void {
   }
 }
 
-function spendingOf(task: TaskPaths): Spending[] {
+/** Of each of a task's runs. */
+export function spendingOf(task: TaskPaths): Spending[] {
   const isHosts = (readAsked(task)?.host ?? null) !== null;
   const runs = runNumbers(task).flatMap((number) => {
     const run = runPaths(task, number);

@@ -3,6 +3,7 @@ import * as v from "valibot";
 import { DispatchError } from "../../src/core/error.ts";
 import { eventsOf } from "../../src/core/event.ts";
 import { errorJson, eventJson, taskJson } from "../../src/core/json.ts";
+import { type Sum, sumOf } from "../../src/core/spending.ts";
 import type { StreamEvent } from "../../src/core/stream.ts";
 import { derive } from "../../src/core/state.ts";
 import type { Facts } from "../../src/core/task.ts";
@@ -13,10 +14,10 @@ import {
   logText,
   outcomeText,
   questionText,
-  resultText,
   statusText,
   tokensText,
 } from "../../src/render/human.ts";
+import { resultText } from "../../src/render/result.ts";
 import { errorToJson, eventToJson, taskToJson } from "../../src/render/json.ts";
 import {
   asked,
@@ -455,6 +456,15 @@ describe("what a host is told, whole", () => {
   });
 });
 
+const nothingSpent = sumOf([]);
+const spent: Sum = {
+  tasks: 1,
+  runs: 2,
+  tokens: { input: 4_000, cached: 3_000, output: 200 },
+  unknownTokens: 0,
+  costUsd: 0.01,
+  unknownCosts: 0,
+};
 const nowhere = { output: null, worktree: null };
 /** The first of them in lines, the others without. */
 const changedFiles = (text: string, ...binary: string[]): Work => ({
@@ -467,13 +477,13 @@ const changedFiles = (text: string, ...binary: string[]): Work => ({
 
 describe("the result, whole", () => {
   test("with what the worker left", () => {
-    expect(resultText(done, "# Findings\n\nNone.\n", changedFiles("a.ts", "b.ts"), [])).toBe(
+    expect(resultText(done, "# Findings\n\nNone.\n", changedFiles("a.ts", "b.ts"), spent, [])).toBe(
       lines(
         'update-readme done in 1m 5s: "All done. Two files changed."',
         "changed meanwhile: 2 files (+3 -1)",
         "  a.ts +3 -1",
         "  b.ts (binary)",
-        "reported: model claude-opus-4-6, session s1, $0.0100, 4.0k tokens in (3.0k cached), 200 out",
+        "reported: model claude-opus-4-6, session s1, 4.0k tokens in (3.0k cached), 200 out, $0.01",
         "  ✓ Sand it",
         "  ✓ Paint it",
         "",
@@ -486,10 +496,10 @@ describe("the result, whole", () => {
   });
 
   test("without an output: its last words", () => {
-    expect(resultText(done, null, null, [])).toBe(
+    expect(resultText(done, null, null, spent, [])).toBe(
       lines(
         'update-readme done in 1m 5s: "All done. Two files changed."',
-        "reported: model claude-opus-4-6, session s1, $0.0100, 4.0k tokens in (3.0k cached), 200 out",
+        "reported: model claude-opus-4-6, session s1, 4.0k tokens in (3.0k cached), 200 out, $0.01",
         "  ✓ Sand it",
         "  ✓ Paint it",
       ),
@@ -497,7 +507,7 @@ describe("the result, whole", () => {
   });
 
   test("of one that did not get there", () => {
-    expect(resultText(incomplete, null, null, [])).toBe(
+    expect(resultText(incomplete, null, null, nothingSpent, [])).toBe(
       lines(
         "sweep incomplete, 1/2 items in 1m 5s: the worker ended with 1 of 2 items open",
         "next: dispatch resume sweep",
@@ -625,7 +635,7 @@ describe("a hostile worker", () => {
   });
 
   test("adds no control character to a result or to words in the log", () => {
-    expect(resultText(hostile, forged, changedFiles(forged, forged), [forged])).not.toMatch(
+    expect(resultText(hostile, forged, changedFiles(forged, forged), spent, [forged])).not.toMatch(
       control,
     );
     expect(logText({ kind: "said", text: forged })!).not.toMatch(control);
@@ -678,7 +688,7 @@ describe("long texts are cut", () => {
     );
   });
   test("but not what was asked for with dispatch result", () => {
-    expect(resultText(stopped, long, null, []).split("\n").at(-1)).toBe(long);
+    expect(resultText(stopped, long, null, nothingSpent, []).split("\n").at(-1)).toBe(long);
   });
 });
 

@@ -141,7 +141,7 @@ test("claude: prompt on stdin, family name, chosen session, tokens and cost, and
   expect(readFileSync(join(s.home, "claude.stdin"), "utf8")).toStartWith("You were interrupted.");
   expect((await s.task("it")).state).toBe("done");
   expect((await s.dispatch("result", "it")).out).toContain(
-    "reported: model claude-sonnet-5, session SESSION, $0.2500",
+    "reported: model claude-sonnet-5, session SESSION, 1.0k tokens in (900 cached), 42 out, $0.25",
   );
 });
 

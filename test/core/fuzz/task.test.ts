@@ -6,6 +6,7 @@ import * as v from "valibot";
 import { eventsOf } from "../../../src/core/event.ts";
 import { eventJson, taskJson } from "../../../src/core/json.ts";
 import { nextCommand } from "../../../src/core/next.ts";
+import { sumOf } from "../../../src/core/spending.ts";
 import { derive, hasEnded, isLive, isMoving, pendingQuestions } from "../../../src/core/state.ts";
 import { elapsed, type Facts, shownPlan } from "../../../src/core/task.ts";
 import {
@@ -13,11 +14,11 @@ import {
   logText,
   modelName,
   outcomeText,
-  resultText,
   statusText,
 } from "../../../src/render/human.ts";
 import { eventToJson, logToJson, taskToJson } from "../../../src/render/json.ts";
 import { facts, hostile, modelName as name, state, streamEvent } from "../arbitraries.ts";
+import { resultText } from "../../../src/render/result.ts";
 import { holds } from "./property.ts";
 
 // What is tested is the text, wherever the tests run.
@@ -177,7 +178,7 @@ describe("what is shown of a task holds nothing that a terminal or a host could 
   });
 
   holds("its result", [facts, fc.option(hostile), work, left], (facts, output, work, left) => {
-    isSafe(resultText(facts, output, work, left.others));
+    isSafe(resultText(facts, output, work, sumOf([]), left.others));
     isSafe(modelName(facts));
   });
 

@@ -1,0 +1,85 @@
+/** What a worktree costs beyond git's own. */
+
+import { closeSync, constants, mkdirSync, openSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { byteFrom, inTurns, msSince } from "./measure.ts";
+import { run, type Scratch } from "./scratch.ts";
+import type { Section } from "./table.ts";
+
+const folders = 200;
+const filesEach = 100;
+
+export async function worktreeRows(scratch: Scratch, rounds: number): Promise<Section> {
+  const project = makeRepository(scratch);
+  const notes = openSync(scratch.notes, constants.O_RDWR);
+  let count = 0;
+  const end = async (child: ReturnType<Scratch["start"]>) => {
+    const exit = await child.exited;
+    if (exit !== 0) throw new Error(`it ended with exit code ${exit}`);
+  };
+  const remove = (path: string) =>
+    run(scratch, project, ["git", "worktree", "remove", "--force", path]);
+  const { plain, dispatched } = await inTurns(rounds, {
+    plain: async () => {
+      const name = `plain-${count++}`;
+      const path = join(scratch.folder, name);
+      const startNs = Bun.nanoseconds();
+      await end(scratch.start(["git", "worktree", "add", "--quiet", "-b", name, path], project));
+      const ms = msSince(startNs);
+      remove(path);
+      return ms;
+    },
+    dispatched: async () => {
+      const id = `task-${count++}`;
+      const noted = byteFrom(notes);
+      const argv = [
+        scratch.dispatch,
+        "run",
+        "-m",
+        "noting",
+        "--worktree",
+        "--id",
+        id,
+        "look around",
+      ];
+      const startNs = Bun.nanoseconds();
+      const child = scratch.start(argv, project);
+      await noted;
+      const ms = msSince(startNs);
+      await end(child);
+      remove(join(project, `.dispatch/worktrees/dispatch-${id}`));
+      return ms;
+    },
+  });
+  closeSync(notes);
+  return {
+    rows: [
+      {
+        what: `\`dispatch run --worktree\` until the worker runs, ${(folders * filesEach).toLocaleString("en")} files`,
+        unit: "ms",
+        dispatch: dispatched,
+        reference: { name: "`git worktree add`", figures: plain },
+        aim: "≤ 50 ms more",
+      },
+    ],
+    how: "Worktrees: until the first act of the worker in its worktree, as above; beside it plain `git worktree add -b` in the same repository, in turns; each is removed again before the next.",
+  };
+}
+
+function makeRepository(scratch: Scratch): string {
+  const project = join(scratch.folder, "projects/worktree");
+  mkdirSync(project);
+  for (let folder = 0; folder < folders; folder++) {
+    mkdirSync(join(project, `src/${folder}`), { recursive: true });
+    for (let file = 0; file < filesEach; file++)
+      writeFileSync(join(project, `src/${folder}/${file}.txt`), `${folder}/${file}\n`.repeat(20));
+  }
+  const identity = ["-c", "user.name=bench", "-c", "user.email=bench@localhost"];
+  for (const args of [
+    ["init", "--quiet"],
+    ["add", "--all"],
+    ["commit", "--quiet", "-m", "files"],
+  ])
+    run(scratch, project, ["git", ...identity, ...args]);
+  return project;
+}
