@@ -7,7 +7,7 @@ import { print, printJson } from "../render/write.ts";
 import { loadConfig } from "../store/config-file.ts";
 import { backendNames } from "../backends/index.ts";
 import { installedBackends } from "../supervise/discover.ts";
-import { keptAt } from "../supervise/rescue.ts";
+import { keptAt, rescuedRefs } from "../supervise/rescue.ts";
 import { type Mended, mend, type Stray, straysOf } from "../supervise/strays.ts";
 
 const args = {
@@ -29,6 +29,7 @@ export default defineCommand({
     const config = loadConfig(backendNames)?.config ?? null;
     const clis = installedBackends().map(({ label }) => label);
     const strays = straysOf(project);
+    const rescued = rescuedRefs(project);
     const mended = given.fix
       ? strays.map((stray) => mend(project, stray, config?.default ?? ""))
       : [];
@@ -38,6 +39,7 @@ export default defineCommand({
         config: config !== null,
         clis,
         strays,
+        rescued,
         mended: mended.map(mendedJson),
       });
     print(
@@ -47,6 +49,9 @@ export default defineCommand({
           : `config: its default is ${config.default ?? "not set (dispatch config default MODEL)"}`,
         clis.length === 0 ? "no agent CLI on PATH" : `agent CLIs: ${clis.join(", ")}`,
         ...(given.fix ? mended.flatMap(mendedText) : strayTexts(strays)),
+        ...(rescued.length === 0
+          ? []
+          : [`work that was rescued: ${rescued.length} (git for-each-ref refs/dispatch/rescue)`]),
       ].join("\n"),
     );
   },

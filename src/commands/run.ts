@@ -6,6 +6,7 @@ import { parentsFirst } from "../core/order.ts";
 import type { Route } from "../core/route.ts";
 import type { Asked } from "../core/task.ts";
 import { didYouMean } from "../core/text.ts";
+import { branchOf } from "../core/worktree.ts";
 import { json, valuesOf } from "../cli/arguments.ts";
 import { configured } from "../cli/configured.ts";
 import { follow } from "../cli/follow.ts";
@@ -301,13 +302,14 @@ function nothingStarted(refusals: readonly DispatchError[]): DispatchError {
   );
 }
 
-const startedJson = ({ id, route: { model, backend, alias, why }, advanced }: Started) => ({
+const startedJson = ({ id, asked, route: { model, backend, alias, why }, advanced }: Started) => ({
   id,
   run: advanced.kind === "waits" ? null : 1,
   model,
   backend,
   alias,
   why,
+  branch: asked.worktree === null ? null : branchOf(id),
   waits: advanced.kind === "waits" ? advanced.reason : null,
 });
 

@@ -39,10 +39,12 @@ export default defineCommand({
     ensureProject(project);
     if (act === undefined) return supervise(project, hands(project));
     // Loaded for the act alone: the loop is to stay small.
-    const { advanceOne, checkOne, groundOne, notifyOfAll } = await import("../cli/acts.ts");
+    if (act === "ground" && id !== undefined)
+      return (await import("../cli/steps.ts")).makeGround(project, id);
+    if (act === "check" && id !== undefined)
+      return (await import("../cli/steps.ts")).checkWork(project, id);
+    const { advanceOne, notifyOfAll } = await import("../cli/acts.ts");
     if (act === "advance" && id !== undefined) return advanceOne(project, id);
-    if (act === "ground" && id !== undefined) return groundOne(project, id);
-    if (act === "check" && id !== undefined) return checkOne(project, id);
     if (act === "notify") return notifyOfAll(project);
     throw usageError(
       `${given._.join(" ")}: expected advance ID, ground ID, check ID, notify, or nothing`,

@@ -22,6 +22,7 @@ import {
   shellQuoted,
   shownName,
 } from "../core/text.ts";
+import { branchOf } from "../core/worktree.ts";
 
 const itemLength = 120;
 /** A host is woken with it. */
@@ -55,7 +56,8 @@ export function modelName({ asked, run }: Facts): string {
   return shownName((said === asked?.alias ? said : model) ?? "unknown model");
 }
 
-const title = (facts: Facts) => `${paint("bold", facts.id)} (${modelName(facts)})`;
+const title = (facts: Facts) =>
+  `${paint("bold", facts.id)} (${modelName(facts)}${facts.asked?.worktree == null ? "" : ", worktree"})`;
 
 /** The first `most` of a list, and how many are left out: nobody's context is for thousands of lines. */
 export function firstOf<T>(
@@ -82,8 +84,8 @@ export function dispatchedText(started: readonly Started[], isPerson: boolean): 
   const items = isShown ? firstOf(first.asked.items, 10, numbered) : [];
   const plan = isShown ? `. Plan: ${items.join(" ")}` : "";
   const parts = started.map(
-    ({ id, route, advanced }) =>
-      `${id} using ${routeText(route)}${advanced.kind === "waits" && !advanced.isBrief ? ` (queued: ${advanced.reason})` : ""}`,
+    ({ id, asked, route, advanced }) =>
+      `${id} using ${routeText(route)}${asked.worktree === null ? "" : ` on ${branchOf(id)}`}${advanced.kind === "waits" && !advanced.isBrief ? ` (queued: ${advanced.reason})` : ""}`,
   );
   return `dispatched ${parts.join(", ")}${plan}`;
 }

@@ -52,6 +52,12 @@ export interface Rescued {
 export const keptAt = ({ refs, folder }: Rescued): string[] =>
   folder === null ? [...refs] : [...refs, folder];
 
+/** All that were ever kept, and are still there. */
+export const rescuedRefs = ({ root }: ProjectPaths): string[] =>
+  look(root, ["for-each-ref", "--format=%(refname)", "refs/dispatch/rescue"])
+    .out.split("\n")
+    .filter((line) => line !== "");
+
 /** A new one. */
 export const rescueRef = (id: string) =>
   `refs/dispatch/rescue/${id}/${new Date().toISOString().replaceAll(/[-:.]/g, "")}`;
