@@ -1,5 +1,5 @@
 import { describe, expect, spyOn, test } from "bun:test";
-import { type Config, readConfig } from "../../src/core/config.ts";
+import { type Config, readConfig, settingsFor } from "../../src/core/config.ts";
 import { config } from "./builders.ts";
 
 const backends = ["claude", "codex", "cursor"];
@@ -233,6 +233,19 @@ describe("a config that can be used", () => {
       }),
     ],
     [
+      "worktrees and checks, for all and for one project",
+      "worktree: { copy: [.env], keep: true }\nverify: npm test\nretry: { on_verify: 2 }\nprojects:\n  ~/shop: { verify: make check, worktree: { setup: npm ci } }\n  /srv/x:\n",
+      config({
+        worktree: { copy: [".env"], setup: null, keep: true },
+        verify: "npm test",
+        verifyRetries: 2,
+        projects: {
+          "~/shop": { worktree: { setup: "npm ci" }, verify: "make check" },
+          "/srv/x": { worktree: {}, verify: null },
+        },
+      }),
+    ],
+    [
       "YAML anchors",
       "models:\n  opus: &c { backend: claude }\n  sonnet: *c\n",
       config({ models: { opus: "claude", sonnet: "claude" } }),
@@ -242,7 +255,37 @@ describe("a config that can be used", () => {
   });
 });
 
+test.each<[folder: string, copy: string[], setup: string | null, verify: string | null]>([
+  ["/home/you/shop", [".env"], "npm ci", "make check"],
+  ["/srv/x", ["*.key"], null, "npm test"],
+  ["/srv/y", [".env"], null, "npm test"],
+])("what holds for the project in %s", (folder, copy, setup, verify) => {
+  const settings = settingsFor(
+    config({
+      worktree: { copy: [".env"], setup: null, keep: false },
+      verify: "npm test",
+      projects: {
+        "~/shop/": { worktree: { setup: "npm ci" }, verify: "make check" },
+        "/srv/x": { worktree: { copy: ["*.key"] }, verify: null },
+      },
+    }),
+    folder,
+    "/home/you",
+  );
+  expect(settings).toEqual({ worktree: { copy, setup, keep: false }, verify });
+});
+
 describe("a wrong value is an error, where it stands", () => {
+  test.each([
+    ["worktree: { copy: .env }\n", "1:19 error expected a list of patterns, as in .gitignore"],
+    ["worktree: { keep: maybe }\n", "1:19 error expected true or false"],
+    ["projects: { shop: { verify: x } }\n", "1:13 error expected a folder: ~/… or /…"],
+    ["retry: { on_verify: -1 }\n", "1:21 error expected 0 or more"],
+  ])("%j", (source, problem) => {
+    const [first = ""] = problems(source);
+    expect(first).toStartWith(problem);
+  });
+
   test.each<[what: string, source: string, expected: string[]]>([
     [
       "broken YAML",

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { outcomeOf } from "../../src/core/outcome.ts";
+import { type Outcome, outcomeOf } from "../../src/core/outcome.ts";
 import {
   backoffMs,
   type Due,
@@ -18,7 +18,7 @@ import {
   summarise,
   type Trouble,
 } from "../../src/core/stream.ts";
-import type { Facts, Policy, RunFacts, Streak } from "../../src/core/task.ts";
+import type { Check, Facts, Policy, RunFacts, Streak } from "../../src/core/task.ts";
 import {
   asked,
   ended,
@@ -406,6 +406,65 @@ test.each([
   // A worker that says so is none.
   expect(dueOf(resumed(null))).toBeNull();
   expect(dueOf(resumed(1, true))).toBeNull();
+});
+
+describe("a check that has failed", () => {
+  const checked = (check: Check | null, verifyRetries = 2, checks = 0) =>
+    facts({
+      asked: asked({ policy: policy({ verifyRetries }), verify: "make check" }),
+      plan: plan("x Sand it", "x Paint it"),
+      run: ended(0, {
+        record: record({ verify: "make check", streak: streak({ checks, done: 2 }) }),
+        check,
+      }),
+    });
+  const broken: Check = { exit: 2, tail: "1 test failed" };
+
+  test("goes back to the worker with what it has found, so often", () => {
+    expect(dueOf(checked(broken))).toEqual({
+      ...plainDue,
+      why: "its check failed (1 of 2 times back to it)",
+      checks: 1,
+      told: "The check `make check` has failed (exit code 2). The end of its output:\n\n1 test failed\n\nMend what it has found, then end as before.",
+    });
+    expect(dueOf(checked(broken, 2, 1))).toMatchObject({ checks: 2 });
+    expect(dueOf(checked(broken, 2, 2))).toBeNull();
+    expect(dueOf(checked(broken, 0))).toBeNull();
+  });
+  test("did not come to an end: nobody knows what it has found", () => {
+    expect(dueOf(checked(null))).toBeNull();
+  });
+  test("keeps its count when something else comes between", () => {
+    const { run, ...own } = checked(broken, 2, 1);
+    const overloaded = report({ ok: false, failure: failure({ cause: "overloaded" }) });
+    expect(dueOf({ ...own, run: { ...run!, report: overloaded } })).toMatchObject({ checks: 1 });
+  });
+
+  test.each<[what: string, check: Check | null, outcome: Outcome]>([
+    ["well", { exit: 0, tail: "" }, { kind: "done" }],
+    [
+      "not well",
+      broken,
+      {
+        kind: "failed",
+        ...failure({
+          cause: "verify",
+          evidence: "make check ended with exit code 2: 1 test failed",
+        }),
+      },
+    ],
+    [
+      "not at all",
+      null,
+      {
+        kind: "failed",
+        ...failure({ cause: "verify", evidence: "its check did not come to an end: make check" }),
+      },
+    ],
+  ])("it ended %s", (_, check, outcome) => {
+    const task = checked(check);
+    expect(outcomeOf(task, task.run!)).toEqual(outcome);
+  });
 });
 
 describe("the pause before the next try", () => {

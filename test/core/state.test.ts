@@ -130,6 +130,22 @@ describe("a task that has not started", () => {
       { stop: person, parents: [parent("gone")] },
       { kind: "stopped" },
     ],
+    [
+      "what it comes after does not go together",
+      { stop: policyStop("conflict") },
+      {
+        kind: "held",
+        reason: "it could not begin",
+        cause: "conflict",
+        evidence: "enough",
+        untilMs: null,
+      },
+    ],
+    [
+      "it was resumed once that goes together",
+      { stop: policyStop("conflict"), resume: wish() },
+      queued("it was to start at once"),
+    ],
     ["it was resumed", { resume: wish() }, queued("it was to start at once")],
     [
       "it was resumed before its parent was done",
