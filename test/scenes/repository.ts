@@ -1,0 +1,93 @@
+/**
+ * A scene in real git: the project is a checkout with one commit, and each task's
+ * worker does what the test has written down for it.
+ */
+
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { type Ran, type Scene, scene } from "./scene.ts";
+
+export interface Repository extends Scene {
+  /** Runs a script in the checkout, or elsewhere; its output without the last newline. Throws where it fails. */
+  sh: (script: string, cwd?: string) => string;
+  /** Hands over a task in a worktree of its own, whose worker does this and ticks its items. */
+  hand: (id: string, work: string, ...flags: string[]) => Promise<Ran>;
+  /** The same without a worktree. */
+  handHere: (id: string, work: string, ...flags: string[]) => Promise<Ran>;
+  /** The same in a worktree, and waits for its end; its `status --json`. */
+  finish: (id: string, work: string, ...flags: string[]) => Promise<any>;
+  /** What the task's worker does from now on. */
+  does: (id: string, work: string) => void;
+  worktree: (id: string) => string;
+  /** More lines for the config. */
+  configure: (lines: string) => void;
+}
+
+/** @param before runs in the checkout, after its first commit */
+export function repository(before = ""): Repository {
+  const s = scene();
+  rmSync(join(s.project, ".git"), { recursive: true });
+  const scripts = join(s.home, "does");
+  mkdirSync(scripts);
+  writeFileSync(
+    join(s.home, ".gitconfig"),
+    "[user]\n  name = A\n  email = a@b\n[init]\n  defaultBranch = main\n",
+  );
+  const config = `default: works
+limits: { parallel: 99, stagger: 0s }
+retry: { first: 1ms, longest: 1ms }
+backends: { works: { command: works } }
+models: { works: { backend: works } }
+`;
+  s.config(config);
+  s.program("works", `. "$HOME/does/$DISPATCH_TASK" || exit; tick_all`);
+
+  const sh: Repository["sh"] = (script, cwd = s.project) => {
+    const { exitCode, stdout, stderr } = Bun.spawnSync(["/bin/sh", "-ec", script], {
+      cwd,
+      env: s.env,
+    });
+    if (exitCode !== 0) throw new Error(`${script}: ${stderr.toString()}`);
+    return stdout.toString().trimEnd();
+  };
+  const does: Repository["does"] = (id, work) => writeFileSync(join(scripts, id), `${work}\n`);
+  const handHere: Repository["handHere"] = (id, work, ...flags) => {
+    does(id, work);
+    return s.dispatch("run", "--id", id, ...flags, `work of ${id}`);
+  };
+  const hand: Repository["hand"] = (id, work, ...flags) => handHere(id, work, "-w", ...flags);
+  sh(
+    `git init -q . && printf '1\\n2\\n3\\n' >file && git add -A && git commit -qm first\n${before}`,
+  );
+  return {
+    ...s,
+    sh,
+    does,
+    hand,
+    handHere,
+    finish: async (id, work, ...flags) => {
+      const { exit, err } = await hand(id, work, ...flags);
+      if (exit !== 0) throw new Error(err);
+      await s.dispatch("wait", id);
+      return s.task(id);
+    },
+    worktree: (id) => join(s.project, ".dispatch/worktrees", `dispatch-${id}`),
+    configure: (lines) => s.config(`${config}${lines}\n`),
+  };
+}
+
+/** What the user has of it: all that a command which was refused must leave as it is. */
+export const usersOwn = (s: Repository): string =>
+  s.sh(`git rev-parse HEAD; git symbolic-ref -q HEAD || :; sha1sum .git/index
+    git for-each-ref --format='%(refname) %(objectname)' | grep -v dispatch || :
+    ls .git | grep HEAD; ls .git/*MSG .git/rebase* 2>/dev/null | grep -v COMMIT_EDITMSG || :
+    find . \\( -path ./.git -o -path ./.dispatch \\) -prune -o -type f -print0 | sort -z | xargs -0 sha1sum`);
+
+/** All that a task with a worktree could leave behind: tasks, worktrees, branches, what was rescued, what git knows of. */
+export const traces = (s: Repository): string =>
+  s.sh(`find .dispatch/tasks .dispatch/worktrees .dispatch/rescued .git/worktrees -mindepth 1 -maxdepth 1 2>/dev/null || :
+    git for-each-ref --format='%(refname)' refs/heads/dispatch refs/dispatch`);
+
+/** Each file, folder and link below the project, git's own too, with its size and time. */
+export const everything = (s: Repository): string =>
+  s.sh(`find . -printf '%p %y %s %T@\\n' | sort`);

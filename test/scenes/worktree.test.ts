@@ -1,0 +1,254 @@
+/** Tasks in worktrees: where there can be one, how it is made, in whatever repository, and what it begins with. */
+
+import { describe, expect, test } from "bun:test";
+import { readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { everything, repository, type Repository, usersOwn } from "./repository.ts";
+
+const output = (s: Repository, id: string) => s.file(id, "output.md")?.trimEnd() ?? null;
+
+/** A submodule `sub`, which holds a submodule `deep`; neither can be had from where it came any more. */
+const submodules = `
+  cd "$HOME" && git init -q deep && echo 1 >deep/f && git -C deep add f && git -C deep commit -qm deep
+  git init -q sub && cd sub && echo 1 >f
+  git -c protocol.file.allow=always submodule --quiet add "$HOME/deep" deep
+  git add -A && git commit -qm sub && cd "$OLDPWD/../project"
+  git -c protocol.file.allow=always submodule --quiet add "$HOME/sub" sub
+  git -c protocol.file.allow=always submodule --quiet update --init --recursive
+  git -C sub/deep switch -q main
+  git commit -qam "a submodule"; mv "$HOME/sub" "$HOME/deep" "$TMPDIR"`;
+
+describe("where there can be none, it says why, and leaves nothing behind:", () => {
+  test.each<
+    [what: string, before: string, exit: number, said: string, options?: { cwd?: string; bare?: 1 }]
+  >([
+    [
+      "without git",
+      "",
+      1,
+      "git is not on PATH, and a worktree needs it\nhint: install git; or run it without a worktree",
+      { bare: 1 },
+    ],
+    [
+      "outside of a checkout",
+      "rm -r .git",
+      4,
+      "PROJECT is no git checkout, so there is nothing to make a worktree of\nhint: git init && git add -A && git commit; or run it without a worktree",
+    ],
+    [
+      "without a commit",
+      "rm -r .git && git init -q .",
+      4,
+      "the repository in PROJECT has no commit yet to branch from\nhint: git add -A && git commit; or run it without a worktree",
+    ],
+    [
+      "in a bare repository",
+      "git clone -q --bare . ../bare.git",
+      4,
+      "BESIDE/bare.git is a bare repository; expected a checkout of it\nhint: git worktree add ../checkout, and run dispatch there",
+      { cwd: "../bare.git" },
+    ],
+    [
+      "where the branch is taken",
+      "git branch dispatch/it",
+      4,
+      "the branch dispatch/it is there already\nhint: another --id; or, where its work is not wanted: git branch -D dispatch/it",
+    ],
+    [
+      "where a branch is in the way",
+      "git branch dispatch",
+      4,
+      "there is a branch named dispatch, so there can be none named dispatch/it\nhint: git branch -m dispatch ANOTHER-NAME",
+    ],
+    [
+      "where the folder is taken",
+      "mkdir -p .dispatch/worktrees/dispatch-it/x",
+      4,
+      "PROJECT/.dispatch/worktrees/dispatch-it is there already, and of no task\nhint: dispatch doctor; or another --id",
+    ],
+    [
+      "where a file is in its place",
+      "mkdir -p .dispatch/worktrees && ln -s nowhere .dispatch/worktrees/dispatch-it",
+      4,
+      "PROJECT/.dispatch/worktrees/dispatch-it is there already, and of no task\nhint: dispatch doctor; or another --id",
+    ],
+    [
+      "where git's own folder is taken",
+      "mkdir -p .git/worktrees/dispatch-it",
+      4,
+      "PROJECT/.git/worktrees/dispatch-it is there already, and of no task\nhint: dispatch doctor; or another --id",
+    ],
+  ])("%s", async (_, before, exit, said, { cwd = ".", bare } = {}) => {
+    const s = repository(before);
+    const was = everything(s);
+    const env = bare === undefined ? {} : { PATH: s.env["PATH"]!.split(":")[0]! };
+    const options = { cwd: join(s.project, cwd), env };
+    const ran = await s.dispatchWith(options, "run", "-w", "--id", "it", "x");
+    const err = `error: ${said.replace("PROJECT", s.project).replace("BESIDE", dirname(s.project))}\n`;
+    expect(ran).toEqual({ exit, out: "", err });
+    expect(everything(s)).toBe(was);
+  });
+
+  test("of a batch, all or none", async () => {
+    const s = repository("git branch dispatch/b");
+    const was = everything(s);
+    const stdin = "# One\nid: a\nworktree: yes\n\n# Two\nid: b\nworktree: yes\n";
+    const ran = await s.dispatchWith({ stdin }, "run", "-");
+    expect(ran.exit).toBe(4);
+    expect(ran.err).toContain("nothing was started\nline 5: the branch dispatch/b is there");
+    expect(everything(s)).toBe(was);
+  });
+
+  test("an id that was not asked for gives way", async () => {
+    const s = repository("git branch dispatch/paint && mkdir -p .git/worktrees/dispatch-paint-2");
+    s.does("paint-3", "");
+    expect((await s.dispatch("run", "-w", "paint it")).out).toContain("dispatched paint-3 ");
+    expect((await s.dispatch("wait")).out).toContain("paint-3 done");
+  });
+});
+
+describe("in whatever repository:", () => {
+  test("at a detached HEAD it works, and is brought home from a branch", async () => {
+    const s = repository("git checkout -q --detach");
+    await s.finish("it", "echo 4 >>file");
+    expect(await s.dispatch("merge", "it")).toEqual({
+      exit: 4,
+      out: "",
+      err: "error: the checkout is on no branch\nhint: git switch BRANCH\n",
+    });
+    s.sh("git switch -q main");
+    expect((await s.dispatch("merge", "it")).out).toContain("merged it into main: 1 commit");
+    expect(s.sh("tail -n 1 file")).toBe("4");
+  });
+
+  test("what is not committed stays where it is, and that is said", async () => {
+    const s = repository("echo 4 >>file; echo 1 >staged; git add staged; echo 1 >new");
+    const was = usersOwn(s);
+    const ran = await s.hand("it", `ls >"$DISPATCH_TASK_DIR/output.md"; echo mine >>file`);
+    expect(ran.err).toBe("not in the worktree, since not committed: 2 changed and 1 new\n");
+    await s.dispatch("wait");
+    expect(output(s, "it")).toBe("file");
+    expect(usersOwn(s)).toBe(was);
+  });
+
+  test.each<[what: string, before: string, cwd: string, said: string, files: string]>([
+    [
+      "the inner of two",
+      "git init -q in; cd in; echo 1 >f; git add f; git commit -qm in",
+      "in",
+      "",
+      "f",
+    ],
+    [
+      "the outer of two",
+      "git init -q in",
+      ".",
+      "not in the worktree, since not committed: 1 new\n",
+      "file",
+    ],
+    ["a worktree", "git worktree add -q in", "in", "", "file"],
+    ["a submodule", submodules, "sub", "", "deep f"],
+    ["a submodule of a submodule", submodules, "sub/deep", "", "f"],
+  ])("%s", async (_, before, inner, said, files) => {
+    const s = repository(before);
+    const cwd = join(s.project, inner);
+    s.does(
+      "it",
+      `ls | xargs >"$HOME/seen"; pwd >>"$HOME/seen"; echo 2 >new; git add new; git commit -qm new`,
+    );
+    const in_ = (...argv: string[]) => s.dispatchWith({ cwd }, ...argv);
+    expect(await in_("run", "-w", "--id", "it", "x")).toMatchObject({ exit: 0, err: said });
+    expect((await in_("wait")).out).toContain(
+      "it done in 0s\nchanged: new; next: dispatch merge it\n",
+    );
+    const seen = readFileSync(join(s.home, "seen"), "utf8");
+    expect(seen).toBe(
+      `${files}\n${cwd === s.project ? s.project : cwd}/.dispatch/worktrees/dispatch-it\n`,
+    );
+    expect((await in_("diff", "it", "--stat")).out).toContain("1 file changed, 1 insertion(+)");
+    expect(await in_("merge", "it")).toMatchObject({ exit: 0, err: "" });
+    expect(s.sh("cat new; git branch --list 'dispatch/*'", cwd)).toBe("2");
+  });
+
+  test("submodules are had from the checkout, to the last", async () => {
+    const s = repository(submodules);
+    await s.finish(
+      "it",
+      `cat sub/f sub/deep/f; git submodule status --recursive; cd sub/deep; git config remote.origin.url`,
+    );
+    const { out } = await s.dispatch("logs", "it", "--raw");
+    expect(out).toMatch(/^1\n1\n [0-9a-f]+ sub \(heads\/main\)\n.*\n/);
+    expect(out).toContain(`${s.home}/deep\n`);
+    expect(await s.dispatch("clean", "it")).toEqual({ exit: 0, out: "removed it\n", err: "" });
+  });
+
+  test("one that the checkout does not have is not there, and nothing is fetched", async () => {
+    const s = repository(`${submodules}; git submodule --quiet deinit -f sub`);
+    await s.finish("it", "ls -A sub");
+    expect((await s.dispatch("logs", "it", "--raw")).out).toBe("");
+    expect(await s.dispatch("clean", "it")).toMatchObject({ exit: 0, out: "removed it\n" });
+  });
+
+  const filter = `
+    git config filter.big.clean 'sed s/content/pointer/'
+    git config filter.big.smudge 'sed s/pointer/content/'
+    git config filter.big.required true
+    echo '*.bin filter=big' >.gitattributes; echo content >a.bin; git add -A; git commit -qm big`;
+
+  test("a filter's contents are there, and are no change", async () => {
+    const s = repository(filter);
+    await s.finish("it", `cat a.bin; echo content >>a.bin; touch other.bin`);
+    expect((await s.dispatch("logs", "it", "--raw")).out).toBe("content\n");
+    expect(JSON.parse((await s.dispatch("result", "it", "--json")).out).work.files).toEqual([
+      { path: "a.bin", added: 1, removed: 0 },
+      { path: "other.bin", added: 0, removed: 0 },
+    ]);
+    await s.dispatch("merge", "it");
+    expect(s.sh("cat a.bin; git show HEAD:a.bin")).toBe("content\ncontent\npointer\npointer");
+  });
+
+  test("a filter that cannot be run is told of in git's words, and mended", async () => {
+    const s = repository(`${filter}; git config filter.big.smudge no-such-program`);
+    await s.finish("it", "cat a.bin");
+    expect(await s.task("it")).toMatchObject({
+      state: "failed",
+      cause: "start_failed",
+      evidence: expect.stringContaining("smudge filter big failed"),
+      next: "dispatch logs it (why), or dispatch resume it (again)",
+    });
+    s.sh("git config filter.big.smudge cat");
+    await s.dispatch("resume", "it");
+    expect((await s.dispatch("wait")).out).toContain('it done in 0s: "pointer"');
+  });
+
+  test("a sparse checkout's worktree is as sparse, and loses nothing of the rest", async () => {
+    const s = repository(`mkdir d; echo 1 >d/f; echo 1 >kept; git add -A; git commit -qm more
+      git sparse-checkout set --no-cone /kept`);
+    await s.finish("it", `ls; echo 2 >kept`);
+    expect((await s.dispatch("logs", "it", "--raw")).out).toBe("kept\n");
+    expect(JSON.parse((await s.dispatch("result", "it", "--json")).out).changed).toEqual(["kept"]);
+    await s.dispatch("merge", "it");
+    expect(s.sh("git ls-tree -r --name-only HEAD; cat kept")).toBe("d/f\nfile\nkept\n2");
+  });
+
+  test("names and kinds of files come home as they are", async () => {
+    const s = repository();
+    await s.finish(
+      "it",
+      `cd .; printf 'one\\n' >'a
+b'; echo 2 >'"quoted"'; echo 4 >ünïcode; echo 5 >-dash; echo 6 >' blank '
+      : >empty; printf '\\0\\1\\377' >binary; echo : >run; chmod +x run; ln -s nowhere link; mkdir -p d; ln -s ../file d/up
+      find . -name .git -prune -o ! -type d -printf '%p %m %l\\0' | sort -z | tr '\\0' ';' >"$HOME/there"
+      find . -name .git -prune -o -type f -print0 | sort -z | xargs -0 sha1sum >>"$HOME/there"`,
+    );
+    const { work } = JSON.parse((await s.dispatch("result", "it", "--json")).out);
+    expect(work).toMatchObject({ commits: 0, uncommitted_files: 10 });
+    expect(work.files).toContainEqual({ path: "binary", added: null, removed: null });
+    expect((await s.dispatch("merge", "it")).exit).toBe(0);
+    const here =
+      s.sh(`find . \\( -name .git -o -name .dispatch \\) -prune -o ! -type d -printf '%p %m %l\\0' | sort -z | tr '\\0' ';'
+      find . \\( -name .git -o -name .dispatch \\) -prune -o -type f -print0 | sort -z | xargs -0 sha1sum`);
+    expect(here).toBe(readFileSync(join(s.home, "there"), "utf8").trimEnd());
+    expect(s.sh("git status --short")).toBe("");
+  });
+});
