@@ -9,6 +9,8 @@ export function addSubmodules(from: string, to: string): void {
     if (!existsSync(`${from}/${path}/.git`)) continue;
     const source = look(`${from}/${path}`, ["rev-parse", "--absolute-git-dir"]).out.trim();
     const { out: url } = look(`${from}/${path}`, ["config", "--get", "remote.origin.url"]);
+    // Else a submodule within one would be there, but not count as wanted.
+    git(to, ["submodule", "--quiet", "init", "--", path]);
     const local = ["-c", "protocol.file.allow=always", "-c", `submodule.${name}.url=${source}`];
     const { code, err } = git(to, [
       ...local,

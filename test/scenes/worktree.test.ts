@@ -177,7 +177,9 @@ describe("in whatever repository:", () => {
       `cat sub/f sub/deep/f; git submodule status --recursive; cd sub/deep; git config remote.origin.url`,
     );
     const { out } = await s.dispatch("logs", "it", "--raw");
-    expect(out).toMatch(/^1\n1\n [0-9a-f]+ sub \(heads\/main\)\n.*\n/);
+    expect(out).toMatch(
+      /^1\n1\n [0-9a-f]+ sub \(heads\/main\)\n [0-9a-f]+ sub\/deep \(heads\/main\)\n/,
+    );
     expect(out).toContain(`${s.home}/deep\n`);
     expect(await s.dispatch("clean", "it")).toEqual({ exit: 0, out: "removed it\n", err: "" });
   });
