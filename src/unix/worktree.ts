@@ -233,7 +233,9 @@ export function countsBetween(
   );
   const counts: FileCounts[] = [];
   for (let at = 0; at < words.length - 1; at++) {
-    const [added, removed, path = ""] = words[at]!.split("\t");
+    // A name may hold tabs of its own.
+    const [added, removed, ...rest] = words[at]!.split("\t");
+    const path = rest.join("\t");
     // Of one that was moved, the old and the new name come behind.
     const name = path === "" ? words[(at += 2)]! : path;
     counts.push({ path: name, added: lines(added), removed: lines(removed) });

@@ -238,13 +238,13 @@ describe("in whatever repository:", () => {
     await s.finish(
       "it",
       `cd .; printf 'one\\n' >'a
-b'; echo 2 >'"quoted"'; echo 4 >ünïcode; echo 5 >-dash; echo 6 >' blank '
+b'; echo 2 >'"quoted"'; echo 3 >'tab	here'; echo 4 >ünïcode; echo 5 >-dash; echo 6 >' blank '
       : >empty; printf '\\0\\1\\377' >binary; echo : >run; chmod +x run; ln -s nowhere link; mkdir -p d; ln -s ../file d/up
       find . -name .git -prune -o ! -type d -printf '%p %m %l\\0' | sort -z | tr '\\0' ';' >"$HOME/there"
       find . -name .git -prune -o -type f -print0 | sort -z | xargs -0 sha1sum >>"$HOME/there"`,
     );
     const { work } = JSON.parse((await s.dispatch("result", "it", "--json")).out);
-    expect(work).toMatchObject({ commits: 0, uncommitted_files: 10 });
+    expect(work).toMatchObject({ commits: 0, uncommitted_files: 11 });
     expect(work.files).toContainEqual({ path: "binary", added: null, removed: null });
     expect((await s.dispatch("merge", "it")).exit).toBe(0);
     const here =
