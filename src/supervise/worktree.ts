@@ -100,12 +100,20 @@ function whyTaken(
   branches: readonly string[],
 ): DispatchError | null {
   const branch = branchOf(id);
-  const inTheWay = branches.find((each) => each === branch || each === "dispatch");
+  const inTheWay = branches.find(
+    (each) => each === branch || each === "dispatch" || each.startsWith(`${branch}/`),
+  );
   if (inTheWay === "dispatch")
     return refused(
       "branch_in_the_way",
       `there is a branch named dispatch, so there can be none named ${branch}`,
       "git branch -m dispatch ANOTHER-NAME",
+    );
+  if (inTheWay !== undefined && inTheWay !== branch)
+    return refused(
+      "branch_taken",
+      `there is a branch named ${inTheWay}, so there can be none named ${branch}`,
+      `another --id; or: git branch -m ${inTheWay} ANOTHER-NAME`,
     );
   if (inTheWay !== undefined)
     return refused(

@@ -61,6 +61,12 @@ describe("where there can be none, it says why, and leaves nothing behind:", () 
       "there is a branch named dispatch, so there can be none named dispatch/it\nhint: git branch -m dispatch ANOTHER-NAME",
     ],
     [
+      "where a branch is below it",
+      "git branch dispatch/it/more",
+      4,
+      "there is a branch named dispatch/it/more, so there can be none named dispatch/it\nhint: another --id; or: git branch -m dispatch/it/more ANOTHER-NAME",
+    ],
+    [
       "where the folder is taken",
       "mkdir -p .dispatch/worktrees/dispatch-it/x",
       4,
