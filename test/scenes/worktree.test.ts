@@ -1,9 +1,10 @@
 /** Tasks in worktrees: where there can be one, how it is made, in whatever repository, and what it begins with. */
 
 import { describe, expect, test } from "bun:test";
-import { readFileSync } from "node:fs";
+import { readFileSync, renameSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { everything, repository, type Repository, usersOwn } from "./repository.ts";
+import { appears, killMarked } from "./machine.ts";
+import { everything, repository, type Repository, traces, usersOwn } from "./repository.ts";
 
 const output = (s: Repository, id: string) => s.file(id, "output.md")?.trimEnd() ?? null;
 
@@ -258,5 +259,298 @@ b'; echo 2 >'"quoted"'; echo 3 >'tab	here'; echo 4 >ünïcode; echo 5 >-dash; ec
       find . \\( -name .git -o -name .dispatch \\) -prune -o -type f -print0 | sort -z | xargs -0 sha1sum`);
     expect(here).toBe(readFileSync(join(s.home, "there"), "utf8").trimEnd());
     expect(s.sh("git status --short")).toBe("");
+  });
+});
+
+describe("asked for", () => {
+  test.each([
+    ["by a flag", ["run", "--worktree", "--id", "it", "x"], undefined],
+    ["by a letter", ["run", "-w", "--id", "it", "x"], undefined],
+    ["in words", ["run", "--id", "it", "mend it in a worktree"], undefined],
+    ["behind a comma", ["run", "--id", "it", "mend it, worktree"], undefined],
+    ["in a batch", ["run", "-"], "# Mend it\nid: it\nworktree: yes\n"],
+    ["in a batch's title", ["run", "-"], "# Mend it in its own worktree\nid: it\n"],
+    ["for a whole batch", ["run", "-w", "-"], "# Mend it\nid: it\n"],
+  ] as const)("%s", async (_, argv, stdin) => {
+    const s = repository();
+    s.does("it", "");
+    await s.dispatchWith(stdin === undefined ? {} : { stdin }, ...argv);
+    expect(await s.task("it")).toMatchObject({ branch: "dispatch/it" });
+    await s.dispatch("wait");
+    expect(await s.task("it")).toMatchObject({ state: "done", worktree: s.worktree("it") });
+    expect(JSON.parse((await s.dispatch("result", "it", "--json")).out)).toMatchObject({
+      worktree: s.worktree("it"),
+      branch: "dispatch/it",
+      work: { files: [], branch: "dispatch/it", commits: 0, uncommitted_files: 0 },
+    });
+  });
+
+  test("not by a word in passing", async () => {
+    const s = repository();
+    s.does("it", "");
+    await s.dispatch("run", "--id", "it", "explain what a worktree is");
+    expect(await s.task("it")).toMatchObject({ branch: null, worktree: null });
+  });
+
+  test("its worker is told where it is, and where its plan is", async () => {
+    const s = repository();
+    await s.finish("it", `for last; do :; done; echo "$last"; cat ../../tasks/it/plan.md`);
+    const { out } = await s.dispatch("logs", "it", "--raw");
+    expect(out).toStartWith("Your plan is ../../tasks/it/plan.md.");
+    expect(out).toContain(
+      "You work in a git worktree of your own, on the branch dispatch/it: change files of this folder only, and commit your work there (no push, no other branch).",
+    );
+    expect(out).toContain("- [ ] work of it\n");
+  });
+
+  test("a look without a start leaves nothing behind", async () => {
+    const s = repository();
+    const was = everything(s);
+    const { out } = await s.dispatch("run", "-w", "--dry-run", "--id", "it", "x");
+    expect(out).toContain(s.worktree("it"));
+    expect(everything(s)).toBe(was);
+  });
+
+  test("whatever repository the caller's environment names", async () => {
+    const s = repository("git init -q ../other");
+    const other = join(s.project, "../other");
+    const env = {
+      GIT_DIR: `${other}/.git`,
+      GIT_WORK_TREE: other,
+      GIT_INDEX_FILE: `${other}/index`,
+    };
+    s.does(
+      "it",
+      "echo 4 >>file; unset GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE; git commit -qam second",
+    );
+    await s.dispatchWith({ env }, "run", "-w", "--id", "it", "x");
+    expect((await s.dispatchWith({ env }, "wait")).out).toContain("it done in 0s\nchanged: file;");
+    expect((await s.dispatchWith({ env }, "merge", "it")).out).toContain("merged it into main");
+    expect(s.sh("tail -n 1 file; git log --format=%s")).toBe("4\nsecond\nfirst");
+    expect(s.sh("find . -name .git -prune -o -print", other)).toBe(".");
+  });
+
+  test("a person who stands in it sees the project's tasks", async () => {
+    const s = repository();
+    await s.finish("it", "mkdir d");
+    for (const cwd of [s.worktree("it"), join(s.worktree("it"), "d")])
+      expect((await s.dispatchWith({ cwd }, "status")).out).toContain("it (works) — COMPLETE");
+  });
+});
+
+describe("made ready", () => {
+  test("what is not in git comes along where it is asked for, and nothing else", async () => {
+    const s = repository(`
+      printf '.env*\nbuild/\nlink\nlocal\n' >.gitignore; printf '.env\nbuild/\nfile\n' >.worktreeinclude
+      git add -A; git commit -qm more
+      echo key >.env; echo no >.env.other; mkdir -p build/deep; echo 1 >build/deep/f; chmod +x build/deep/f
+      ln -s nowhere link; echo mine >local; echo changed >>file; echo new >new`);
+    s.configure("worktree: { copy: [link, '*.d', .dispatch, '/local'] }");
+    await s.finish(
+      "it",
+      `find . -name .git -prune -o ! -type d -printf '%P %m\n' | sort; readlink link; tail -n 1 file`,
+    );
+    expect((await s.dispatch("logs", "it", "--raw")).out).toBe(
+      ".env 644\n.gitignore 644\n.worktreeinclude 644\nbuild/deep/f 755\nfile 644\nlink 777\nlocal 644\nnowhere\n3\n",
+    );
+  });
+
+  test("what is there already stays", async () => {
+    const s = repository(
+      `git rm -q --cached file; echo file >.gitignore; git add -A; git commit -qm out`,
+    );
+    s.configure("worktree: { copy: [file] }");
+    s.sh(
+      "git checkout -q -b old HEAD~1 2>/dev/null || git checkout -qf -b old HEAD~1; git switch -q main; echo mine >file",
+    );
+    await s.finish("it", "cat file; git checkout -q HEAD~1 -- file; cat file");
+    expect((await s.dispatch("logs", "it", "--raw")).out).toBe("mine\n1\n2\n3\n");
+  });
+
+  test("its setup runs once, there, before the worker", async () => {
+    const s = repository();
+    s.configure("worktree: { setup: 'pwd; echo set up >>ready; echo and said so >&2' }");
+    await s.finish("it", "cat ready; exit 1");
+    expect((await s.dispatch("logs", "it", "--setup")).out).toBe(
+      `${s.worktree("it")}\nset up\n`.replace("set up", "and said so"),
+    );
+    await s.dispatch("resume", "it");
+    await s.dispatch("wait");
+    expect((await s.dispatch("logs", "it", "--raw")).out).toBe("set up\n");
+  });
+
+  test("a setup that fails is told of by its last line, and tried again where it was", async () => {
+    const s = repository();
+    s.configure(
+      `worktree: { setup: 'echo once >>tried; echo no network >&2; [ -e "$HOME/online" ]' }`,
+    );
+    await s.finish("it", "cat tried; wc -l <tried");
+    expect(await s.task("it")).toMatchObject({
+      state: "failed",
+      cause: "start_failed",
+      evidence: expect.stringMatching(
+        /^worktree\.setup \(.*\) ended with exit code 1: no network$/,
+      ),
+      next: "dispatch logs it (why), or dispatch resume it (again)",
+    });
+    expect((await s.dispatch("logs", "it", "--setup")).out).toBe("no network\n");
+    s.sh('touch "$HOME/online"');
+    await s.dispatch("resume", "it");
+    expect((await s.dispatch("wait")).out).toContain("it done");
+    expect((await s.dispatch("logs", "it", "--raw")).out).toBe("once\nonce\n2\n");
+  });
+
+  test("without a setup there is nothing to show", async () => {
+    const s = repository();
+    await s.finish("it", "");
+    expect(await s.dispatch("logs", "it", "--setup")).toMatchObject({
+      exit: 3,
+      err: "error: no setup was run for it\n",
+    });
+  });
+
+  test.each([["HOME/there"], ["HOME/there/"], ["~/there"], ["~/there/"]])(
+    "settings of the project %s win over those of all",
+    async (name) => {
+      const s = repository('git clone -q . "$HOME/there"');
+      const cwd = join(s.home, "there");
+      const folder = name.replace("HOME", s.home);
+      s.configure(
+        `worktree: { setup: 'echo all >set', copy: [x] }\nprojects: { '${folder}': { worktree: { setup: 'echo own >set' } }, '~/other': { worktree: { setup: 'echo other >set' } } }`,
+      );
+      s.does("it", "cat set");
+      await s.dispatchWith({ cwd }, "run", "-w", "--id", "it", "x");
+      expect((await s.dispatchWith({ cwd }, "wait")).out).toContain('it done in 0s: "own"');
+    },
+  );
+
+  test("its setup goes on with the run that it belongs to, and ends with it", async () => {
+    const s = repository();
+    s.configure("worktree: { setup: gated }");
+    s.program("gated", "gate setup");
+    await s.hand("it", "echo worked");
+    await appears(`${s.env["GATES"]}/setup`);
+    expect(await s.task("it")).toMatchObject({ state: "running" });
+    await s.dispatch("stop", "it", "--grace", "10ms");
+    expect(await s.task("it")).toMatchObject({ state: "stopped" });
+    s.sh('rm "$GATES/setup"');
+    await s.dispatch("resume", "it");
+    await s.open("setup");
+    expect((await s.dispatch("wait", "--all")).out).toContain('it done in 0s: "worked"');
+  });
+});
+
+describe("what happens to it meanwhile:", () => {
+  /** Git is ended, and what called it, when it first makes a worktree, having done this of it. */
+  const killedAt = (s: Repository, half: string) =>
+    s.program(
+      "git",
+      `case " $* " in *" worktree add "*) [ -e "$HOME/killed" ] || {
+        touch "$HOME/killed"; ${half}; kill -9 $PPID $$; };; esac
+      exec /usr/bin/git "$@"`,
+    );
+
+  test.each([
+    ["before it had begun", ":"],
+    ["when it had only its folder", "mkdir -p .dispatch/worktrees/dispatch-it"],
+    ["when it had its branch", "/usr/bin/git branch dispatch/it"],
+    [
+      "half way",
+      '/usr/bin/git "$@"; cd .dispatch/worktrees/dispatch-it; rm file; touch ../../../.git/worktrees/dispatch-it/index.lock; echo initializing >../../../.git/worktrees/dispatch-it/locked',
+    ],
+    ["when it was whole", '/usr/bin/git "$@"'],
+  ])("killed %s, it is made whole by the next run", async (_, half) => {
+    const s = repository("mkdir d; echo 1 >d/f; git add -A; git commit -qm more");
+    killedAt(s, half);
+    expect(
+      await s.finish(
+        "it",
+        "git status --porcelain; ls -d * d/*; echo 4 >>file; git commit -qam new",
+      ),
+    ).toMatchObject({
+      state: "failed",
+      cause: "killed",
+    });
+    await s.dispatch("resume", "it");
+    expect((await s.dispatch("wait")).out).toContain("changed: file; next: dispatch merge it");
+    expect((await s.dispatch("logs", "it", "--raw")).out).toBe("d\nd/f\nfile\n");
+    expect((await s.dispatch("merge", "it")).out).toBe("merged it into main: 1 commit\n");
+    expect(traces(s)).toBe(
+      s
+        .path("it", "")
+        .replace(`${s.project}/`, "./")
+        .replace(/^\.\/|\/$/g, ""),
+    );
+  });
+
+  test("killed with all that it was started by, it is lost, and made whole", async () => {
+    const s = repository();
+    s.program(
+      "git",
+      `case " $* " in *" worktree add "*) /usr/bin/git "$@"; gate added;; esac; exec /usr/bin/git "$@"`,
+    );
+    await s.hand("it", "cat file");
+    await appears(`${s.env["GATES"]}/added`);
+    killMarked(`SCENE=${s.env["SCENE"]}`);
+    expect(await s.task("it")).toMatchObject({ state: "lost", next: "dispatch resume it" });
+    s.program("git", 'exec /usr/bin/git "$@"');
+    await s.dispatch("resume", "it");
+    expect((await s.dispatch("wait")).out).toContain('it done in 0s: "3"');
+  });
+
+  test.each([
+    ["by rm", "rm -r .dispatch/worktrees/dispatch-it"],
+    ["by git", "git worktree remove --force .dispatch/worktrees/dispatch-it"],
+    ["by rm, and pruned", "rm -r .dispatch/worktrees/dispatch-it; git worktree prune"],
+  ])("removed %s, it is there again, with what was committed", async (_, removes) => {
+    const s = repository();
+    await s.finish("it", "echo 4 >>file; git commit -qam second; exit 1");
+    s.sh(removes);
+    expect(await s.task("it")).toMatchObject({ state: "failed" });
+    s.does("it", "git log --format=%s; git status --porcelain; cat file");
+    await s.dispatch("resume", "it");
+    expect((await s.dispatch("wait", "it")).out).toContain("it done");
+    expect((await s.dispatch("logs", "it", "--raw")).out).toBe("second\nfirst\n1\n2\n3\n4\n");
+    expect((await s.dispatch("merge", "it")).out).toContain("merged it into main: 1 commit");
+  });
+
+  test("the project may be moved", async () => {
+    const s = repository();
+    await s.finish("it", "echo 4 >>file; git commit -qam second; echo 5 >>file; exit 1");
+    await s.finish("gone", "");
+    const cwd = join(s.project, "../moved");
+    renameSync(s.project, cwd);
+    const there = (...argv: string[]) => s.dispatchWith({ cwd }, ...argv);
+    expect((await there("diff", "it", "--stat")).out).toContain("1 file changed, 2 insertions(+)");
+    s.does("it", "tail -n 1 file; git status --porcelain; pwd");
+    await there("resume", "it");
+    expect((await there("wait", "it")).out).toContain("it done");
+    expect((await there("logs", "it", "--raw")).out).toBe(
+      `5\n M file\n${cwd}/.dispatch/worktrees/dispatch-it\n`,
+    );
+    expect(await there("clean", "gone")).toMatchObject({ exit: 0, out: "removed gone\n" });
+    expect(await there("merge", "it")).toMatchObject({ exit: 0 });
+    expect(s.sh("tail -n 1 file; git worktree list | wc -l", cwd)).toBe("5\n1");
+  });
+
+  test.each([
+    ["another branch", "git switch -qc mine"],
+    ["no branch", "git checkout -q --detach"],
+    ["a branch with its own's name", "git branch -m dispatch/renamed"],
+    ["a new root", "git checkout -q --orphan mine"],
+  ])("its worker goes over to %s: all that it did counts", async (_, goes) => {
+    const s = repository();
+    await s.finish("it", `${goes}; echo 4 >>file; git commit -qam second; echo 5 >>file`);
+    const { work } = JSON.parse((await s.dispatch("result", "it", "--json")).out);
+    expect(work).toMatchObject({ uncommitted_files: 1, files: [{ path: "file", added: 2 }] });
+    expect((await s.dispatch("diff", "it")).out).toContain("+4\n+5\n");
+    expect(await s.dispatch("clean", "it")).toMatchObject({ exit: 4 });
+  });
+
+  test("its worker did nothing at all: nothing to bring home", async () => {
+    const s = repository();
+    await s.finish("it", "");
+    expect((await s.dispatch("diff", "it")).out).toBe("");
+    expect((await s.dispatch("merge", "it")).out).toBe("main has all of it already\n");
   });
 });
