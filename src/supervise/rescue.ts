@@ -7,7 +7,7 @@
  *     .dispatch/rescued/<task-id>/<time>/            what git does not keep: ignored files, repositories within
  */
 
-import { mkdirSync, readFileSync, renameSync, rmSync } from "node:fs";
+import { lstatSync, mkdirSync, readFileSync, readlinkSync, renameSync, rmSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { refused } from "../core/error.ts";
 import type { Facts } from "../core/task.ts";
@@ -216,8 +216,11 @@ function saveApart(
 /** As one that was copied and left as it was. */
 function isSame(a: string, b: string): boolean {
   try {
+    if (isLink(a) || isLink(b)) return readlinkSync(a) === readlinkSync(b);
     return readFileSync(a).equals(readFileSync(b));
   } catch {
     return false;
   }
 }
+
+const isLink = (path: string) => lstatSync(path).isSymbolicLink();

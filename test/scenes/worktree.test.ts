@@ -353,6 +353,7 @@ describe("made ready", () => {
     expect((await s.dispatch("logs", "it", "--raw")).out).toBe(
       ".env 644\n.gitignore 644\n.worktreeinclude 644\nbuild/deep/f 755\nfile 644\nlink 777\nlocal 644\nnowhere\n3\n",
     );
+    expect(await s.dispatch("clean", "it")).toEqual({ exit: 0, out: "removed it\n", err: "" });
   });
 
   test("what is there already stays", async () => {
