@@ -31,6 +31,7 @@ import {
   forgetWorktree,
   headOf,
   isAncestor,
+  isBarelyBegun,
   isRegistered,
   isTaken,
   mergedTree,
@@ -271,6 +272,8 @@ export function makeWorktree(
 
 /** What git was killed at: no worker has been in there. */
 function clearAway(project: ProjectPaths, place: Place): void {
+  // Only its name was taken yet: git would give the next one another.
+  if (isBarelyBegun(place)) rmSync(place.admin, { recursive: true, force: true });
   if (!isRegistered(place)) return;
   rmSync(place.path, { recursive: true, force: true });
   forgetWorktree(project.root, place.path);

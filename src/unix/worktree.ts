@@ -93,6 +93,9 @@ export function isRegistered({ admin, path }: Place): boolean {
   }
 }
 
+/** Git has taken the name, and was ended before it had written down whose it is. */
+export const isBarelyBegun = ({ admin }: Place) => isTaken(admin) && !isTaken(`${admin}/gitdir`);
+
 /** With a new branch that begins at `base`, or on the branch that is there, where that is null. */
 export function addWorktree(
   root: string,

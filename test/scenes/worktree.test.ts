@@ -454,6 +454,10 @@ describe("what happens to it meanwhile:", () => {
   test.each([
     ["before it had begun", ":"],
     ["when it had only its folder", "mkdir -p .dispatch/worktrees/dispatch-it"],
+    [
+      "when git knew of nothing but the name",
+      "mkdir -p .git/worktrees/dispatch-it; echo initializing >.git/worktrees/dispatch-it/locked",
+    ],
     ["when it had its branch", "/usr/bin/git branch dispatch/it"],
     [
       "half way",
