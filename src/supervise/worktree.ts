@@ -34,6 +34,7 @@ import {
   isBarelyBegun,
   isRegistered,
   isTaken,
+  isWhole,
   mergedTree,
   type Place,
   standing,
@@ -250,7 +251,7 @@ export function makeWorktree(
     throw failed("no_worktree", `${id} is to have no worktree`, `dispatch doctor`);
   const place = placeOf(project, id);
   const isThere = worktree.made !== null && isTaken(place.path);
-  if (isThere && !isRegistered(place)) git(project.root, ["worktree", "repair", place.path]);
+  if (isThere && !isWhole(place)) repair(project, place);
   if (!isThere) {
     if (worktree.made === null) clearAway(project, place);
     else if (
@@ -268,6 +269,18 @@ export function makeWorktree(
   copyFiles(project.root, place.path, settings.copy);
   if (settings.setup !== null) setUp(settings.setup, task, place.path);
   writeWorktree(task, { ...worktree, isReady: true });
+}
+
+/** In a folder that is none, git takes the user's own checkout, around it, for what is meant. */
+function repair({ root }: ProjectPaths, place: Place): void {
+  const { path } = place;
+  const { err } = git(root, ["worktree", "repair", path]);
+  if (isWhole(place)) return;
+  throw failed(
+    "worktree",
+    `${path} is not a worktree of this repository any more${err === "" ? "" : ` (git says: ${err})`}`,
+    `move it away: then it is made anew of what was committed`,
+  );
 }
 
 /** What git was killed at: no worker has been in there. */

@@ -87,10 +87,27 @@ const isFolder = (path: string) =>
 export function isRegistered({ admin, path }: Place): boolean {
   try {
     // Written whole, or from where it stands.
-    return resolve(admin, readFileSync(`${admin}/gitdir`, "utf8").trim()) === `${path}/.git`;
+    return resolve(admin, plainText(`${admin}/gitdir`).trim()) === `${path}/.git`;
   } catch {
     return false;
   }
+}
+
+/** The same, and whoever stands in there finds the way to it. */
+export function isWhole(place: Place): boolean {
+  try {
+    const [, admin] = /^gitdir: (.+)\n?$/.exec(plainText(`${place.path}/.git`)) ?? [];
+    const isLinked = admin !== undefined && resolve(place.path, admin) === place.admin;
+    return isLinked && isRegistered(place) && isTaken(`${place.admin}/HEAD`);
+  } catch {
+    return false;
+  }
+}
+
+/** A worker may have put anything in its place, a FIFO that is waited at for ever too. */
+function plainText(path: string): string {
+  if (lstatSync(path).isFile()) return readFileSync(path, "utf8");
+  throw new Error(`${path} is no file`);
 }
 
 /** Git has taken the name, and was ended before it had written down whose it is. */
@@ -195,6 +212,7 @@ export function withSnapshot<T>(
 /** With its time: what was written just after it must not look as if it had been there before. */
 function copyIndex(from: string, to: string): boolean {
   try {
+    if (!lstatSync(from).isFile()) return false;
     copyFileSync(from, to);
     const seconds = Math.floor(statSync(from).mtimeMs) / 1_000;
     utimesSync(to, seconds, seconds);

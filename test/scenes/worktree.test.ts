@@ -507,6 +507,7 @@ describe("what happens to it meanwhile:", () => {
     ["by rm", "rm -r .dispatch/worktrees/dispatch-it"],
     ["by git", "git worktree remove --force .dispatch/worktrees/dispatch-it"],
     ["by rm, and pruned", "rm -r .dispatch/worktrees/dispatch-it; git worktree prune"],
+    ["but not its folder", "rm .dispatch/worktrees/dispatch-it/.git"],
   ])("removed %s, it is there again, with what was committed", async (_, removes) => {
     const s = repository();
     await s.finish("it", "echo 4 >>file; git commit -qam second; exit 1");
@@ -518,6 +519,33 @@ describe("what happens to it meanwhile:", () => {
     expect((await s.dispatch("logs", "it", "--raw")).out).toBe("second\nfirst\n1\n2\n3\n4\n");
     expect((await s.dispatch("merge", "it")).out).toContain("merged it into main: 1 commit");
   });
+
+  test.each([
+    ["is gone", "rm -r .git/worktrees/dispatch-it", "not a worktree of this repository any more"],
+    [
+      "is another's",
+      "cd .dispatch/worktrees/dispatch-it; rm .git; git init -q",
+      ".git is not a file",
+    ],
+  ])(
+    "where what git knows of it %s, no worker is let loose on the checkout",
+    async (_, breaks, said) => {
+      const s = repository();
+      await s.finish("it", "echo 4 >>file; exit 1");
+      s.sh(breaks);
+      s.does("it", "git add -A; git commit -qm second");
+      const was = usersOwn(s);
+      await s.dispatch("resume", "it");
+      await s.dispatch("wait");
+      expect(await s.task("it")).toMatchObject({
+        state: "failed",
+        cause: "start_failed",
+        evidence: expect.stringContaining(said),
+      });
+      expect(usersOwn(s)).toBe(was);
+      expect(readFileSync(join(s.worktree("it"), "file"), "utf8")).toBe("1\n2\n3\n4\n");
+    },
+  );
 
   test("the project may be moved", async () => {
     const s = repository();
