@@ -85,7 +85,7 @@ export const usersOwn = (s: Repository): string =>
 
 /** All that a task with a worktree could leave behind: tasks, worktrees, branches, what was rescued, what git knows of. */
 export const traces = (s: Repository): string =>
-  s.sh(`find .dispatch/tasks .dispatch/worktrees .dispatch/rescued .git/worktrees -mindepth 1 -maxdepth 1 2>/dev/null || :
+  s.sh(`find .dispatch/tasks .dispatch/worktrees .dispatch/rescued .git/worktrees -mindepth 1 -maxdepth 1 2>/dev/null | sort
     git for-each-ref --format='%(refname)' refs/heads/dispatch refs/dispatch`);
 
 /** Each file, folder and link below the project, git's own too, with its size and time. */

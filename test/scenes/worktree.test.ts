@@ -587,3 +587,116 @@ describe("what happens to it meanwhile:", () => {
     expect((await s.dispatch("merge", "it")).out).toBe("main has all of it already\n");
   });
 });
+
+describe("a task after others", () => {
+  /** Commits a line at the end of a file, and leaves another file uncommitted. */
+  const adds = (file: string, text: string) =>
+    `echo ${text} >>${file}; git add ${file}; git commit -qm ${text}; echo ${text} >rest-${text}`;
+
+  test("begins at what its parent came to, committed or not", async () => {
+    const s = repository();
+    await s.finish("one", adds("file", "one"));
+    await s.finish("two", "tail -n 1 file; cat rest-one; git log --format=%s", "--after", "one");
+    expect((await s.dispatch("logs", "two", "--raw")).out).toBe(
+      "one\none\nwork of one\none\nfirst\n",
+    );
+    expect(s.sh("git status --porcelain", s.worktree("one"))).toBe("");
+    expect(JSON.parse((await s.dispatch("result", "two", "--json")).out).changed).toEqual([]);
+  });
+
+  test("waits for parents that are at work, and begins at all that they came to", async () => {
+    const s = repository();
+    s.does("one", `gate one; ${adds("a", "one")}`);
+    s.does("two", `gate two; ${adds("b", "two")}`);
+    s.does("three", "git log --format=%s -n 1; ls");
+    const stdin = "# One\nid: one\n\n# Two\nid: two\n\n# Three\nid: three\nafter: one, two\n";
+    await s.dispatchWith({ stdin }, "run", "-w", "-");
+    expect(await s.task("three")).toMatchObject({ state: "queued", worktree: null });
+    await s.open("two");
+    await s.open("one");
+    await s.dispatch("wait", "--all");
+    expect((await s.dispatch("logs", "three", "--raw")).out).toBe(
+      "Merge what one and two came to\na\nb\nfile\nrest-one\nrest-two\n",
+    );
+    expect((await s.dispatch("merge", "three")).out).toContain("merged three into main");
+    expect(s.sh("ls")).toBe("a\nb\nfile\nrest-one\nrest-two");
+    for (const id of ["one", "two"])
+      expect((await s.dispatch("merge", id)).out).toBe(`main has all of ${id} already\n`);
+  });
+
+  test("of two that do not go together is held, says where, and starts once they do", async () => {
+    const s = repository();
+    await s.finish("one", adds("file", "one"));
+    await s.finish("two", adds("file", "two"));
+    const was = traces(s);
+    await s.hand("it", "cat file", "--after", "one", "--after", "two");
+    await s.dispatch("wait", "it");
+    expect(await s.task("it")).toMatchObject({
+      state: "held",
+      cause: "conflict",
+      evidence: "two conflicts with one in file",
+      run: null,
+      worktree: null,
+      next: "dispatch resume it, once they go together",
+    });
+    expect((await s.dispatch("status", "it")).out).toContain("two conflicts with one in file");
+    expect(traces(s).replace(".dispatch/tasks/it\n", "")).toBe(was);
+    expect((await s.dispatch("resume", "it")).out).not.toContain("resumed");
+    expect(await s.task("it")).toMatchObject({ state: "held", run: null });
+    s.sh(
+      "git merge -q dispatch/one || :; printf 'both\\n' >file; git commit -qam both",
+      s.worktree("two"),
+    );
+    expect((await s.dispatch("resume", "it")).out).toContain("resumed it as run 1");
+    expect((await s.dispatch("wait", "it")).out).toContain('it done in 0s: "both"');
+  });
+
+  test.each([
+    [
+      "without a worktree",
+      async (s: Repository) => {
+        await s.handHere("one", "echo one >new; git add new; git commit -qm one");
+        await s.dispatch("wait");
+      },
+    ],
+    [
+      "that is at home and gone",
+      async (s: Repository) => {
+        await s.finish("one", "echo one >new");
+        await s.dispatch("merge", "one");
+      },
+    ],
+    [
+      "that was squashed",
+      async (s: Repository) => {
+        await s.finish("one", "echo one >new");
+        await s.dispatch("merge", "one", "--squash");
+      },
+    ],
+    [
+      "whose worktree was removed by hand",
+      async (s: Repository) => {
+        await s.finish("one", "echo one >new; git add new; git commit -qm one");
+        s.sh("git worktree remove .dispatch/worktrees/dispatch-one");
+      },
+    ],
+  ])("begins at a parent %s", async (_, comes) => {
+    const s = repository();
+    await comes(s);
+    await s.finish("it", "cat new", "--after", "one");
+    expect((await s.dispatch("logs", "it", "--raw")).out).toBe("one\n");
+  });
+
+  test("can be resumed without a parent that failed", async () => {
+    const s = repository();
+    await s.finish("one", "echo one >new; exit 1");
+    await s.hand("it", "ls", "--after", "one");
+    expect(await s.task("it")).toMatchObject({
+      state: "held",
+      reason: "after one, which failed (crash)",
+    });
+    await s.dispatch("resume", "it");
+    await s.dispatch("wait", "it");
+    expect((await s.dispatch("logs", "it", "--raw")).out).toBe("file\nnew\n");
+  });
+});
