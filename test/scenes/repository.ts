@@ -88,6 +88,17 @@ export const traces = (s: Repository): string =>
   s.sh(`find .dispatch/tasks .dispatch/worktrees .dispatch/rescued .git/worktrees -mindepth 1 -maxdepth 1 2>/dev/null | sort
     git for-each-ref --format='%(refname)' refs/heads/dispatch refs/dispatch`);
 
-/** Each file, folder and link below the project, git's own too, with its size and time. */
+/** Each file, folder and link below the project, git's own too, with its size and time; of git's objects the names. */
 export const everything = (s: Repository): string =>
-  s.sh(`find . -printf '%p %y %s %T@\\n' | sort`);
+  s.sh(`find . -path './.git/objects*' -printf '%p %y\\n' -o -printf '%p %y %s %T@\\n' | sort`);
+
+/** A submodule `sub`, which holds a submodule `deep`; neither can be had from where it came any more. */
+export const submodules = `
+  cd "$HOME" && git init -q deep && echo 1 >deep/f && git -C deep add f && git -C deep commit -qm deep
+  git init -q sub && cd sub && echo 1 >f
+  git -c protocol.file.allow=always submodule --quiet add "$HOME/deep" deep
+  git add -A && git commit -qm sub && cd "$OLDPWD/../project"
+  git -c protocol.file.allow=always submodule --quiet add "$HOME/sub" sub
+  git -c protocol.file.allow=always submodule --quiet update --init --recursive
+  git -C sub/deep switch -q main
+  git commit -qam "a submodule"; mv "$HOME/sub" "$HOME/deep" "$TMPDIR"`;

@@ -4,20 +4,16 @@ import { describe, expect, test } from "bun:test";
 import { readFileSync, renameSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { appears, killMarked } from "./machine.ts";
-import { everything, repository, type Repository, traces, usersOwn } from "./repository.ts";
+import {
+  everything,
+  repository,
+  type Repository,
+  submodules,
+  traces,
+  usersOwn,
+} from "./repository.ts";
 
 const output = (s: Repository, id: string) => s.file(id, "output.md")?.trimEnd() ?? null;
-
-/** A submodule `sub`, which holds a submodule `deep`; neither can be had from where it came any more. */
-const submodules = `
-  cd "$HOME" && git init -q deep && echo 1 >deep/f && git -C deep add f && git -C deep commit -qm deep
-  git init -q sub && cd sub && echo 1 >f
-  git -c protocol.file.allow=always submodule --quiet add "$HOME/deep" deep
-  git add -A && git commit -qm sub && cd "$OLDPWD/../project"
-  git -c protocol.file.allow=always submodule --quiet add "$HOME/sub" sub
-  git -c protocol.file.allow=always submodule --quiet update --init --recursive
-  git -C sub/deep switch -q main
-  git commit -qam "a submodule"; mv "$HOME/sub" "$HOME/deep" "$TMPDIR"`;
 
 describe("where there can be none, it says why, and leaves nothing behind:", () => {
   test.each<

@@ -1,0 +1,270 @@
+/** Worktrees that go: what is nowhere else is kept before they do, and every byte of it can be had back. */
+
+import { describe, expect, test } from "bun:test";
+import { cpSync } from "node:fs";
+import { join } from "node:path";
+import { everything, repository, type Repository, traces, usersOwn } from "./repository.ts";
+import { binary } from "./scene.ts";
+
+/** Every file below a folder but git's own, with its mode and content. */
+const contents = `find . -name .git -prune -o -name .dispatch -prune -o -type l -printf '%P -> %l\\n' -o -type f -printf '%P %m ' -exec sh -c 'sha1sum <"$1"' - {} \\; | sort`;
+
+describe("clean", () => {
+  test.each([
+    ["a commit", "echo 4 >>file; git commit -qam second", "1 commit"],
+    ["a change", "echo 4 >>file", "1 file not committed"],
+    ["a new file", "touch new", "1 file not committed"],
+    ["a file that is gone", "rm file", "1 file not committed"],
+    [
+      "a repository",
+      "git init -q in; git -C in commit -q --allow-empty -m in",
+      "1 file not committed",
+    ],
+    [
+      "a commit and a file",
+      "git commit -q --allow-empty -m x; touch a b",
+      "1 commit and 2 files not committed",
+    ],
+    [
+      "a commit on its branch, and another on none",
+      "git commit -q --allow-empty -m x; git checkout -q --detach HEAD~1; git commit -q --allow-empty -m y",
+      "2 commits",
+    ],
+    [
+      "a commit on a branch of its own",
+      "git switch -qc dispatch/mine; git commit -q --allow-empty -m x",
+      "1 commit",
+    ],
+  ])("keeps a task that holds %s", async (_, work, why) => {
+    const s = repository();
+    await s.finish("it", work);
+    await s.handHere("other", "");
+    await s.dispatch("wait");
+    const was = traces(s);
+    const tree = s.sh(contents, s.worktree("it"));
+    expect(await s.dispatch("clean", "it")).toEqual({
+      exit: 4,
+      out: "",
+      err: `error: it holds ${why}, nowhere else; nothing was removed\nhint: dispatch merge it; or dispatch clean it --unmerged, which keeps it under refs/dispatch/rescue\n`,
+    });
+    const dry = `would remove other\nwould keep it: ${why}, nowhere else\n`;
+    expect(await s.dispatch("clean", "--dry-run")).toEqual({ exit: 0, out: dry, err: "" });
+    expect(traces(s)).toBe(was);
+    const said = `removed other\nkept it: ${why}, nowhere else\n`;
+    expect(await s.dispatch("clean")).toEqual({ exit: 0, out: said, err: "" });
+    expect(traces(s)).toBe(was.replace(".dispatch/tasks/other\n", ""));
+    expect(s.sh(contents, s.worktree("it"))).toBe(tree);
+  });
+
+  test.each([
+    ["nothing", "", ""],
+    ["nothing that is its own", "git checkout -q --detach", ""],
+    ["what was merged", "echo 4 >>file", "dispatch merge it --keep"],
+    [
+      "what was squashed",
+      "echo 4 >>file; git commit -qam second; echo 5 >>file",
+      "dispatch merge it --squash --keep",
+    ],
+    [
+      "what is on another branch",
+      "git commit -q --allow-empty -m x",
+      "git branch mine dispatch/it",
+    ],
+    ["what has a tag", "git commit -q --allow-empty -m x", "git tag mine dispatch/it"],
+    [
+      "what was pushed",
+      "git commit -q --allow-empty -m x",
+      "git init -q --bare ../far; git remote add origin ../far; git push -q origin dispatch/it",
+    ],
+  ])("removes one that holds %s", async (_, work, then) => {
+    const s = repository();
+    await s.finish("it", work);
+    s.sh(then.replace(/^dispatch/, binary));
+    expect((await s.dispatch("clean")).out).toMatch(/^removed it\n(?:kept: refs\/dispatch.*\n)?$/);
+    expect(traces(s).replace(/refs\/dispatch\/rescue\S+$/, "")).toBe("");
+  });
+});
+
+/** Takes back what `clean` says that it has kept, by the commands that it prints, and looks. */
+function takenBack(s: Repository, said: string): string {
+  const back = join(s.home, "back");
+  const [first, ...others] = [...said.matchAll(/to get it back: (.*)\)/g)].map(([, line]) => line!);
+  s.sh(
+    first === undefined
+      ? `git worktree add -q --detach ${back}`
+      : `${first.replace("NAME", "back")}; git worktree add -q ${back} back`,
+  );
+  for (const [index, line] of others.entries()) s.sh(line.replace("NAME", `back-${index}`));
+  const folder = /^kept: (\/.*)$/m.exec(said)?.[1];
+  if (folder !== undefined) cpSync(folder, back, { recursive: true, verbatimSymlinks: true });
+  return s.sh(contents, back);
+}
+
+describe("clean --unmerged saves", () => {
+  test.each([
+    ["commits", "echo 4 >>file; git commit -qam second"],
+    [
+      "what is staged, changed, new and gone",
+      "echo 4 >>file; mkdir d; echo 1 >d/staged; git add d; echo 2 >>d/staged; echo 3 >new; chmod +x new; ln -s d link; git mv file moved; rm d/staged",
+    ],
+    [
+      "commits and the rest",
+      "echo 4 >>file; git commit -qam second; echo 5 >>file; rm -f none; touch ünï 'a b'",
+    ],
+    [
+      "what is ignored, and not as it came along",
+      "echo own >>.env; echo 1 >new.log; mkdir d; echo 2 >d/deep.log; ln -s nowhere link.log",
+    ],
+    [
+      "a repository that it has made",
+      "git init -q in; cd in; echo 1 >f; git add f; git commit -qm in; echo 2 >>f; echo 3 >new; cd ..",
+    ],
+    [
+      "a repository that it has added",
+      "git init -q in; git -C in commit -q --allow-empty -m in; echo 1 >in/f; git add in 2>/dev/null; git commit -qm in",
+    ],
+    [
+      "a tracked folder that became a repository",
+      "mkdir d; echo 1 >d/f; git add d; git commit -qm d; git init -q d; echo 2 >>d/f; echo 3 >d/new",
+    ],
+    [
+      "commits at a detached HEAD",
+      "git checkout -q --detach; echo 4 >>file; git commit -qam second",
+    ],
+    ["a new root", "git checkout -q --orphan mine; echo 4 >>file"],
+  ])("%s", async (_, work) => {
+    const s = repository(
+      `printf '*.log\\n.env\\n' >.gitignore; git add -A; git commit -qm more; echo key >.env`,
+    );
+    s.configure("worktree: { copy: [.env] }");
+    await s.finish("it", work);
+    const had = s
+      .sh(contents, s.worktree("it"))
+      .replace(/^\.env 644 \S+ .*\n/m, (line) => (/own/.test(work) ? line : ""));
+    const was = usersOwn(s);
+    const ran = await s.dispatch("clean", "it", "--unmerged");
+    expect(ran).toMatchObject({ exit: 0, err: "" });
+    expect(ran.out).toStartWith("removed it\nkept: ");
+    expect(usersOwn(s)).toBe(was);
+    expect(traces(s)).not.toContain("refs/heads/dispatch");
+    expect(traces(s)).not.toContain("worktrees/");
+    expect(takenBack(s, ran.out)).toBe(had);
+  });
+
+  test("the branch beside a detached HEAD", async () => {
+    const s = repository();
+    await s.finish(
+      "it",
+      "git commit -q --allow-empty -m on; git checkout -q --detach HEAD~1; git commit -q --allow-empty -m off",
+    );
+    const { out } = await s.dispatch("clean", "it", "--unmerged");
+    takenBack(s, out);
+    expect(s.sh("git log -1 --format=%s back; git log -1 --format=%s back-0")).toBe("off\non");
+  });
+});
+
+describe("doctor", () => {
+  /** Three tasks whose folders are deleted by hand: with work, without, and one whose worktree is gone too. */
+  async function strays(): Promise<Repository> {
+    const s = repository(
+      'git worktree add -q "$HOME/mine"; git worktree add -q .dispatch/worktrees/other; git worktree add -q "$HOME/dispatch-far"',
+    );
+    await s.finish("work", "echo 4 >>file; git commit -qam second; echo 5 >>file; echo 1 >new");
+    await s.finish("none", "");
+    await s.finish("gone", "echo 4 >>file; git commit -qam second");
+    await s.finish("kept", "");
+    s.sh(
+      "rm -r .dispatch/tasks/work .dispatch/tasks/none .dispatch/tasks/gone .dispatch/worktrees/dispatch-gone",
+    );
+    return s;
+  }
+
+  test("tells of worktrees without a task, and touches none", async () => {
+    const s = await strays();
+    const was = everything(s);
+    expect(await s.dispatch("doctor")).toEqual({
+      exit: 0,
+      out: `config: its default is works
+no agent CLI on PATH
+worktree without a task: gone (its folder is gone), 1 commit and 0 uncommitted files that are nowhere else
+worktree without a task: ${s.worktree("none")}, nothing in it that is not elsewhere
+worktree without a task: ${s.worktree("work")}, 1 commit and 2 uncommitted files that are nowhere else
+next: dispatch doctor --fix (those that hold work become tasks again)
+`,
+      err: "",
+    });
+    expect(JSON.parse((await s.dispatch("doctor", "--json")).out)).toMatchObject({
+      strays: [
+        { id: "gone", path: null, unsaved: { commits: 1, files: 0 } },
+        { id: "none", path: s.worktree("none"), unsaved: { commits: 0, files: 0 } },
+        { id: "work", path: s.worktree("work"), unsaved: { commits: 1, files: 2 } },
+      ],
+      mended: [],
+    });
+    expect(everything(s)).toBe(was);
+  });
+
+  test("--fix makes tasks of those that hold work, and removes the others; the user's own stay", async () => {
+    const s = await strays();
+    const { out } = await s.dispatch("doctor", "--fix");
+    expect(out).toMatch(
+      /^removed the worktree gone\nkept: (refs\/dispatch\/rescue\/gone\/\S+) \(to get it back: git branch NAME \1\)\nremoved the worktree none\nwork is a task again: dispatch diff work, dispatch merge work, dispatch clean work$/m,
+    );
+    expect(s.sh("git worktree list --porcelain | sed -n 's/^worktree //p'").split("\n")).toEqual(
+      [
+        s.project,
+        s.worktree("kept"),
+        s.worktree("work"),
+        join(s.project, ".dispatch/worktrees/other"),
+        join(s.home, "dispatch-far"),
+        join(s.home, "mine"),
+      ].sort((a, b) => (a === s.project ? -1 : b === s.project ? 1 : a.localeCompare(b))),
+    );
+    expect((await s.dispatch("doctor")).out).toContain("no worktree without a task\n");
+    expect(await s.task("work")).toMatchObject({
+      state: "stopped",
+      branch: "dispatch/work",
+      worktree: s.worktree("work"),
+    });
+    expect((await s.dispatch("diff", "work", "--stat")).out).toContain(
+      "2 files changed, 3 insertions(+)",
+    );
+    expect((await s.dispatch("clean", "work")).err).toContain(
+      "work holds 1 commit and 2 files not committed",
+    );
+    expect((await s.dispatch("merge", "work")).out).toBe(
+      "merged work into main: 2 commits; 2 files that its worker had not committed\n",
+    );
+    expect(s.sh("tail -n 2 file | xargs; git log --format=%s")).toBe(
+      "4 5\nThe worktree work, found without its task\nsecond\nfirst",
+    );
+    expect((await s.dispatch("clean", "work")).out).toBe("removed work\n");
+  });
+
+  test.each([
+    ["that git does not know any more", "rm -r .git/worktrees/dispatch-it"],
+    ["whose way to git is gone", "rm .dispatch/worktrees/dispatch-it/.git"],
+    [
+      "whose branch is gone",
+      "cd .dispatch/worktrees/dispatch-it; git checkout -q --detach; git branch -q -D dispatch/it",
+    ],
+  ])("--fix loses nothing of a folder %s", async (_, breaks) => {
+    const s = repository();
+    await s.finish("it", "echo 4 >>file; git commit -qam second; echo 5 >>file; echo 1 >new");
+    const had = s.sh(contents, s.worktree("it"));
+    const second = s.sh("git rev-parse dispatch/it");
+    s.sh(`rm -r .dispatch/tasks/it; ${breaks}`);
+    expect((await s.dispatch("doctor")).exit).toBe(0);
+    const { out, exit } = await s.dispatch("doctor", "--fix");
+    expect(exit).toBe(0);
+    const folder = /^kept: (\/.*)$/m.exec(out)?.[1] ?? s.worktree("it");
+    expect(s.sh(contents, folder)).toBe(had);
+    expect(s.sh("git rev-list --all; git worktree list --porcelain")).toContain(second);
+    expect((await s.dispatch("doctor")).out).toContain("no worktree without a task\n");
+  });
+
+  test("outside of a checkout there is nothing to tell", async () => {
+    const s = repository("rm -r .git");
+    expect((await s.dispatch("doctor")).out).toContain("no worktree without a task\n");
+  });
+});
