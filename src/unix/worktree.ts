@@ -149,7 +149,7 @@ export interface Snapshot {
   tree: string;
   /** Repositories within it that it does not know: a tree could hold but their names, and does not. */
   strangers: string[];
-  /** Files that are ignored one by one; whole folders that are, are left out. */
+  /** Files that are ignored one by one; whole folders that are, are left out, but for repositories. */
   ignored: string[];
   /** Its index, and what finds its objects. */
   index: string;
@@ -182,9 +182,39 @@ export function withSnapshot<T>(
   const run = (args: readonly string[], input?: string) =>
     look(place.path, args, { env: here, ...(input !== undefined && { input }), timeoutMs: addMs });
   const ask = (args: readonly string[], input?: string) => needed(run(args, input));
+  const gitlinks = () =>
+    parts(ask(["ls-files", "--stage", "-z"]))
+      .filter((entry) => entry.startsWith("160000 "))
+      .map((entry) => entry.slice(entry.indexOf("\t") + 1));
+  const strangers: string[] = [];
+
+  /** Git would run what a repository within names in its own config, which is its worker's: it is kept from looking into any. */
+  const takeAll = (): GitAnswer => {
+    const inner = gitlinks().filter((path) => isTaken(`${place.path}/${path}/.git`));
+    const add = (without: readonly string[]) =>
+      run(
+        ["-c", "advice.addEmbeddedRepo=false", "add", "--all", ...fromStdin],
+        [".", ...without.map((path) => `:(exclude,literal)${path}`)].join("\0"),
+      );
+    let taken = add(inner);
+    if (taken.code !== 0) {
+      // One that has no commit yet cannot be added.
+      const others = run(["ls-files", "--others", "--exclude-standard", "-z"]).out;
+      const barren = folders(parts(others));
+      if (barren.length > 0) taken = add([...inner, ...barren]);
+      strangers.splice(0, Infinity, ...barren);
+    }
+    const heads = inner.flatMap((path) => {
+      const head = commitOf(`${place.path}/${path}`, "HEAD");
+      return head === null ? [] : [`160000 ${head} 0\t${path}`];
+    });
+    if (taken.code === 0 && heads.length > 0)
+      ask(["update-index", "-z", "--index-info"], `${heads.join("\0")}\0`);
+    return taken;
+  };
   const take = () =>
     paths === undefined
-      ? run(["-c", "advice.addEmbeddedRepo=false", "add", "--all", "--", "."])
+      ? takeAll()
       : run(["update-index", "--add", "--remove", "--replace", "-z", "--stdin"], paths.join("\0"));
   try {
     const isCopied = paths === undefined && copyIndex(`${place.admin}/index`, index);
@@ -193,21 +223,32 @@ export function withSnapshot<T>(
       ask(["read-tree", headOf(place) ?? "HEAD"]);
       needed(take());
     }
-    const strangers = parts(ask(["ls-files", "--stage", "-z"]))
-      .filter((entry) => entry.startsWith("160000 "))
-      .map((entry) => entry.slice(entry.indexOf("\t") + 1))
-      .filter((inner) => isFolder(`${place.path}/${inner}/.git`));
-    if (strangers.length > 0)
-      ask(["update-index", "--force-remove", "-z", "--stdin"], strangers.join("\0"));
+    const known = gitlinks().filter((path) => isFolder(`${place.path}/${path}/.git`));
+    if (known.length > 0)
+      ask(["update-index", "--force-remove", "-z", "--stdin"], known.join("\0"));
     const tree = ask(["write-tree"]).trim();
     const others = ["ls-files", "--others", "--ignored", "--exclude-standard", "--directory", "-z"];
-    const ignored =
-      paths === undefined ? parts(ask(others)).filter((path) => !path.endsWith("/")) : [];
-    return body({ tree, strangers, ignored, index, env });
+    const ignored = paths === undefined ? parts(ask(others)) : [];
+    strangers.push(
+      ...known,
+      ...folders(ignored).filter((path) => isFolder(`${place.path}/${path}/.git`)),
+    );
+    return body({
+      tree,
+      strangers,
+      ignored: ignored.filter((path) => !path.endsWith("/")),
+      index,
+      env,
+    });
   } finally {
     rmSync(scratch, { recursive: true, force: true });
   }
 }
+
+const fromStdin = ["--pathspec-from-file=-", "--pathspec-file-nul"];
+/** Those of a list of paths that git tells as folders. */
+const folders = (paths: readonly string[]) =>
+  paths.filter((path) => path.endsWith("/")).map((path) => path.slice(0, -1));
 
 /** With its time: what was written just after it must not look as if it had been there before. */
 function copyIndex(from: string, to: string): boolean {

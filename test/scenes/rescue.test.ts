@@ -1,9 +1,16 @@
 /** Worktrees that go: what is nowhere else is kept before they do, and every byte of it can be had back. */
 
 import { describe, expect, test } from "bun:test";
-import { cpSync } from "node:fs";
+import { cpSync, existsSync } from "node:fs";
 import { join } from "node:path";
-import { everything, repository, type Repository, traces, usersOwn } from "./repository.ts";
+import {
+  everything,
+  repository,
+  type Repository,
+  submodules,
+  traces,
+  usersOwn,
+} from "./repository.ts";
 import { binary } from "./scene.ts";
 
 /** Every file below a folder but git's own, with its mode and content. */
@@ -20,6 +27,7 @@ describe("clean", () => {
       "git init -q in; git -C in commit -q --allow-empty -m in",
       "1 file not committed",
     ],
+    ["a repository without a commit", "git init -q in; echo 1 >in/f", "1 file not committed"],
     [
       "a commit and a file",
       "git commit -q --allow-empty -m x; touch a b",
@@ -119,6 +127,11 @@ describe("clean --unmerged saves", () => {
       "a repository that it has made",
       "git init -q in; cd in; echo 1 >f; git add f; git commit -qm in; echo 2 >>f; echo 3 >new; cd ..",
     ],
+    ["a repository without a commit", "git init -q in; echo 1 >in/f; echo 4 >>file"],
+    [
+      "a repository deep in a folder",
+      "mkdir -p a/b; git init -q a/b/in; echo 1 >a/b/in/f; echo 1 >a/f",
+    ],
     [
       "a repository that it has added",
       "git init -q in; git -C in commit -q --allow-empty -m in; echo 1 >in/f; git add in 2>/dev/null; git commit -qm in",
@@ -126,6 +139,10 @@ describe("clean --unmerged saves", () => {
     [
       "a tracked folder that became a repository",
       "mkdir d; echo 1 >d/f; git add d; git commit -qm d; git init -q d; echo 2 >>d/f; echo 3 >d/new",
+    ],
+    [
+      "a repository that is ignored",
+      "git init -q in.log; git -C in.log commit -q --allow-empty -m in; echo 1 >in.log/f",
     ],
     [
       "commits at a detached HEAD",
@@ -160,6 +177,55 @@ describe("clean --unmerged saves", () => {
     const { out } = await s.dispatch("clean", "it", "--unmerged");
     takenBack(s, out);
     expect(s.sh("git log -1 --format=%s back; git log -1 --format=%s back-0")).toBe("off\non");
+  });
+});
+
+describe("nothing that a worker has written down for git is run:", () => {
+  const evil = `git config filter.evil.clean 'touch "$HOME/ran"; cat'; git config core.fsmonitor 'touch "$HOME/ran"'
+    git config core.hooksPath "$HOME"; echo '* filter=evil' >.gitattributes`;
+
+  test.each([
+    [
+      "in a repository of its own",
+      `git init -q in; cd in; echo 1 >f; git add f; git commit -qm in; ${evil}`,
+    ],
+    [
+      "in one that it has committed",
+      `git init -q in; cd in; echo 1 >f; git add f; git commit -qm in; cd ..; git add in 2>&-; git commit -qm in; cd in; ${evil}`,
+    ],
+    [
+      "in one that it says is a submodule",
+      `git init -q in; cd in; echo 1 >f; git add f; git commit -qm in; cd ..; git add in 2>&-; printf '[submodule "in"]\n\tpath = in\n\turl = x\n' >.gitmodules; cd in; ${evil}`,
+    ],
+    ["in a submodule", `cd sub; ${evil}`],
+    [
+      "in its worktree's own config",
+      `cd sub; mv ../.git ../git; cp -r "$(git rev-parse --git-dir)" ../.git; cd ..; git config --unset core.worktree; ${evil}`,
+    ],
+  ])("%s", async (_, work) => {
+    const s = repository(submodules);
+    await s.finish("it", `${work}; touch -d yesterday f; rm -f "$HOME/ran"`);
+    await s.dispatch("result", "it");
+    await s.dispatch("diff", "it");
+    await s.dispatch("status", "it");
+    await s.dispatch("clean", "it");
+    await s.dispatch("merge", "it", "--keep");
+    await s.dispatch("clean", "it", "--unmerged");
+    expect(existsSync(join(s.home, "ran"))).toBe(false);
+  });
+
+  test.each([
+    ["its index", "$admin/index"],
+    ["its way back", ".git"],
+  ])("nor is anything waited for where it made a pipe of %s", async (_, path) => {
+    const s = repository();
+    await s.finish(
+      "it",
+      `echo 4 >>file; git commit -qam second; admin=$(git rev-parse --git-dir); rm "${path}"; mkfifo "${path}"`,
+    );
+    for (const command of ["status", "result", "diff", "merge"]) await s.dispatch(command, "it");
+    await s.dispatch("clean", "it", "--unmerged");
+    expect(s.sh("git for-each-ref --contains :/second")).not.toBe("");
   });
 });
 
