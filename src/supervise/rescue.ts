@@ -21,7 +21,7 @@ import {
   commitOf,
   commitTree,
   countUnmerged,
-  fetchInner,
+  fetchFrom,
   forgetWorktree,
   headOf,
   isAncestor,
@@ -30,6 +30,7 @@ import {
   type Place,
   updateRef,
   withSnapshot,
+  withSubmodule,
 } from "../unix/worktree.ts";
 import { placeOf } from "./worktree.ts";
 
@@ -75,9 +76,11 @@ export function unsavedOf(
   const [head] = tips;
   if (head === undefined || !isTaken(place.path) || !isRegistered(place))
     return { commits, files: 0 };
-  const files = withSnapshot(place, {}, ({ tree, env, strangers }) => {
-    const { out } = look(root, ["diff-tree", "-r", "-z", "--name-only", head, tree], { env });
-    return parts(out).length + strangers.length;
+  const files = withSnapshot(place, {}, ({ tree, staged, env, strangers }) => {
+    const changed = [tree, staged ?? tree].flatMap((each) =>
+      parts(look(root, ["diff-tree", "-r", "-z", "--name-only", head, each], { env }).out),
+    );
+    return new Set([...changed, ...strangers]).size;
   });
   return { commits, files };
 }
@@ -136,7 +139,7 @@ export function takeDown(
     if (rest !== null) keep(ref, (tip = rest));
     else if (tip !== null && !isElsewhere(tip)) keep(ref, tip);
     const away = join(project.rescued, id, at);
-    if (saveApart(root, place, ref, keep, away)) rescued.folder = away;
+    if (saveApart(root, root, place, ref, keep, away)) rescued.folder = away;
   } else if (isTaken(place.path)) {
     // Git does not know it any more: its files are all there is.
     const away = join(project.rescued, id, at);
@@ -170,40 +173,50 @@ function commitUnsaved(
   head: string | null,
   title: string,
 ): string | null {
-  return withSnapshot(place, { isKept: true }, ({ tree }) => {
+  return withSnapshot(place, { isKept: true }, ({ tree, staged }) => {
     const before = head === null ? null : look(root, ["rev-parse", `${head}^{tree}`]).out.trim();
-    if (tree === before) return null;
-    return commitTree(root, tree, head === null ? [] : [head], `${title}\n\nWas not committed.`);
+    const isStaged = staged !== null && staged !== before && staged !== tree;
+    if (tree === before && !isStaged) return null;
+    const parents = head === null ? [] : [head];
+    const commit = (of: string, besides: string[], how: string) =>
+      commitTree(root, of, [...parents, ...besides], `${title}\n\n${how}`);
+    // As git stash has it: what was staged, and then changed further, is its second parent.
+    const second = isStaged ? [commit(staged, [], "Was staged.")] : [];
+    return commit(tree, second, "Was not committed.");
   });
 }
 
-/** What a commit of the worktree could not hold; true where anything was moved into the folder `away`. */
+/**
+ * What a commit of the worktree could not hold: its submodules, to the last, ignored
+ * files, and repositories within.
+ *
+ * @param theirs the same in the user's checkout
+ * @returns true where anything was moved into the folder `away`
+ */
 function saveApart(
   root: string,
+  theirs: string,
   place: Place,
   ref: string,
   keep: (name: string, commit: string) => void,
   away: string,
 ): boolean {
-  for (const { path } of submodulesOf(place.path)) {
-    const inner = `${place.path}/${path}`;
-    if (!isTaken(`${inner}/.git`)) continue;
-    git(inner, ["add", "--all"]);
-    const head = commitOf(inner, "HEAD");
-    const tree = git(inner, ["write-tree"]).out.trim();
-    const isClean =
-      head !== null && look(inner, ["rev-parse", `${head}^{tree}`]).out.trim() === tree;
-    if (isClean && isTaken(`${root}/${path}/.git`) && commitOf(`${root}/${path}`, head) !== null)
-      continue;
-    const commit = isClean
-      ? head
-      : commitTree(inner, tree, head === null ? [] : [head], "Was not committed.");
-    const name = `${ref}-${path.replaceAll(/[^\w.-]+/g, "-")}`;
-    fetchInner(root, inner, commit, name);
-    keep(name, commit);
-  }
-  return withSnapshot(place, {}, ({ strangers, ignored }) => {
-    const changed = ignored.filter((path) => !isSame(`${place.path}/${path}`, `${root}/${path}`));
+  const inner = submodulesOf(place.path).map(({ path }) =>
+    withSubmodule(`${place.path}/${path}`, (submodule) => {
+      const { common } = submodule;
+      const name = `${ref}-${path.replaceAll(/[^\w-]+/g, "-")}`;
+      const head = headOf(submodule);
+      const tip = commitUnsaved(common, submodule, head, path) ?? head;
+      const has = () => isTaken(`${theirs}/${path}/.git`) && commitOf(`${theirs}/${path}`, tip!);
+      if (tip !== null && !has()) {
+        fetchFrom(root, common, tip, name);
+        keep(name, tip);
+      }
+      return saveApart(root, `${theirs}/${path}`, submodule, name, keep, join(away, path));
+    }),
+  );
+  const own = withSnapshot(place, {}, ({ strangers, ignored }) => {
+    const changed = ignored.filter((path) => !isSame(`${place.path}/${path}`, `${theirs}/${path}`));
     for (const path of [...strangers, ...changed]) {
       const to = join(away, path);
       mkdirSync(dirname(to), { recursive: true, mode: 0o700 });
@@ -211,6 +224,7 @@ function saveApart(
     }
     return strangers.length + changed.length > 0;
   });
+  return own || inner.includes(true);
 }
 
 /** As one that was copied and left as it was. */

@@ -14,6 +14,7 @@ import {
   rmSync,
   statSync,
   utimesSync,
+  writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join, resolve } from "node:path";
@@ -147,6 +148,8 @@ export const headOf = ({ common, admin }: Place) =>
 export interface Snapshot {
   /** The tree of all that stands there, committed or not; ignored files are not in it. */
   tree: string;
+  /** The tree of what its worker has staged; null where there is none. */
+  staged: string | null;
   /** Repositories within it that it does not know: a tree could hold but their names, and does not. */
   strangers: string[];
   /** Files that are ignored one by one; whole folders that are, are left out, but for repositories. */
@@ -218,6 +221,7 @@ export function withSnapshot<T>(
       : run(["update-index", "--add", "--remove", "--replace", "-z", "--stdin"], paths.join("\0"));
   try {
     const isCopied = paths === undefined && copyIndex(`${place.admin}/index`, index);
+    const before = isCopied ? run(["write-tree"]) : null;
     if (!isCopied || take().code !== 0) {
       rmSync(index, { force: true });
       ask(["read-tree", headOf(place) ?? "HEAD"]);
@@ -235,6 +239,7 @@ export function withSnapshot<T>(
     );
     return body({
       tree,
+      staged: before?.code === 0 ? before.out.trim() : null,
       strangers,
       ignored: ignored.filter((path) => !path.endsWith("/")),
       index,
@@ -361,12 +366,42 @@ export function mergedTree(
 export const isAncestor = (root: string, older: string, newer: string) =>
   look(root, ["merge-base", "--is-ancestor", older, newer]).code === 0;
 
-/** Puts a commit of a repository within a worktree among the refs of the outer one. */
-export function fetchInner(root: string, inner: string, commit: string, ref: string): void {
-  updateRef(inner, ref, commit);
-  needed(
-    git(root, ["fetch", "--quiet", "--no-tags", "--no-write-fetch-head", inner, `${ref}:${ref}`]),
-  );
+/**
+ * A submodule within a worktree, as if it were a repository of our own: nothing of its
+ * config, which is its worker's, is read. Null where there is none.
+ */
+export function withSubmodule<T>(path: string, body: (place: Place) => T): T | null {
+  const admin = submoduleAdmin(path);
+  if (admin === null) return null;
+  const common = mkdtempSync(join(tmpdir(), "dispatch-git-"));
+  try {
+    needed(git(common, ["init", "--quiet", "--bare", "--template=", "."]));
+    writeFileSync(`${common}/objects/info/alternates`, `${admin}/objects\n`);
+    const head = look(path, ["rev-parse", "HEAD"], { env: { GIT_DIR: admin } });
+    if (head.code === 0) needed(git(common, ["update-ref", "--no-deref", "HEAD", head.out.trim()]));
+    copyIndex(`${admin}/index`, `${common}/index`);
+    return body({ common, admin: common, path });
+  } finally {
+    rmSync(common, { recursive: true, force: true });
+  }
+}
+
+/** Where git keeps what it knows of a submodule; null where none is checked out. */
+function submoduleAdmin(path: string): string | null {
+  try {
+    const [, admin] = /^gitdir: (.+)\n?$/.exec(plainText(`${path}/.git`)) ?? [];
+    return admin === undefined ? null : resolve(path, admin);
+  } catch {
+    return null;
+  }
+}
+
+/** Puts a commit of another repository among the refs of this one. */
+export function fetchFrom(root: string, other: string, commit: string, ref: string): void {
+  updateRef(other, ref, commit);
+  const local = ["-c", "protocol.file.allow=always", "fetch", "--quiet", "--no-tags"];
+  const only = ["--no-write-fetch-head", "--no-recurse-submodules"];
+  needed(git(root, [...local, ...only, other, `${ref}:${ref}`]));
 }
 
 /** Something is there; a link to nowhere is something. */

@@ -20,6 +20,11 @@ describe("clean", () => {
   test.each([
     ["a commit", "echo 4 >>file; git commit -qam second", "1 commit"],
     ["a change", "echo 4 >>file", "1 file not committed"],
+    [
+      "what is staged",
+      "echo 4 >>file; git add file; git show HEAD:file >file",
+      "1 file not committed",
+    ],
     ["a new file", "touch new", "1 file not committed"],
     ["a file that is gone", "rm file", "1 file not committed"],
     [
@@ -177,6 +182,41 @@ describe("clean --unmerged saves", () => {
     const { out } = await s.dispatch("clean", "it", "--unmerged");
     takenBack(s, out);
     expect(s.sh("git log -1 --format=%s back; git log -1 --format=%s back-0")).toBe("off\non");
+  });
+
+  test.each([
+    ["a submodule's commits", "cd sub; echo 2 >>f; git commit -qam second", ["sub"]],
+    ["what is not committed in it", "cd sub; echo 2 >>f; echo 3 >new", ["sub"]],
+    [
+      "one that is further in",
+      "cd sub/deep; echo 2 >>f; git commit -qam second; echo 3 >new",
+      ["sub/deep"],
+    ],
+    [
+      "both",
+      "cd sub; echo 2 >>f; cd deep; echo 2 >>f; git commit -qam second",
+      ["sub", "sub/deep"],
+    ],
+  ])("of submodules %s", async (_, work, changed) => {
+    const s = repository(submodules);
+    await s.finish("it", `${work}; cd "$OLDPWD"`);
+    const had = changed.map((path) =>
+      s.sh(
+        contents.replaceAll("-name .git -prune", "-name .git -prune -o -name deep -prune"),
+        join(s.worktree("it"), path),
+      ),
+    );
+    const { out } = await s.dispatch("clean", "it", "--unmerged");
+    expect(out).toStartWith("removed it\n");
+    const refs = [...out.matchAll(/^kept: (refs\S+)/gm)].map(([, ref]) => ref!);
+    for (const tree of had) {
+      const back = refs.map((ref, index) => {
+        s.sh(`git worktree add -q --detach ~/back-${index} ${ref}`);
+        return s.sh(contents, join(s.home, `back-${index}`));
+      });
+      expect(back).toContain(tree);
+      s.sh("rm -r ~/back-*; git worktree prune");
+    }
   });
 });
 
