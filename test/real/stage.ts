@@ -4,17 +4,17 @@
  */
 
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 import { killMarked } from "../scenes/machine.ts";
 import { agentEnv } from "./agents.ts";
+import { scratch } from "./isolation.ts";
 import { type Scenario, startModelServer } from "./model-server.ts";
 
 const binary = join(import.meta.dir, "../../dist/dispatch");
 
 export async function stage(scenarios: Scenario | Scenario[]) {
   const server = startModelServer(scenarios);
-  const folder = mkdtempSync(join(tmpdir(), "real-"));
+  const folder = mkdtempSync(join(scratch, "real-"));
   const project = join(folder, "project");
   const home = join(folder, "home");
   const tmp = join(folder, "tmp");
