@@ -68,7 +68,7 @@ export const claude: Backend = {
   },
   // `total_cost_usd` and `modelUsage` are the session's, whatever process it went on in.
   usage: "session",
-  verdictMarks: ['"subtype":"init"', '"type":"result"'],
+  verdictMarks: ['"subtype":"init"', '"type":"assistant"', '"type":"result"'],
 };
 
 function stderrLine(line: string): StreamEvent[] {
@@ -98,7 +98,7 @@ export function claudeEvents(event: Json): StreamEvent[] {
     case "assistant": {
       const error = asText(event["error"]);
       const content = asArray(asObject(event["message"])["content"]);
-      return content.flatMap((block): StreamEvent[] => {
+      const events = content.flatMap((block): StreamEvent[] => {
         if (block["type"] === "tool_use") {
           return [
             { kind: "tool", text: toolText(asText(block["name"]), asObject(block["input"])) },
@@ -110,6 +110,7 @@ export function claudeEvents(event: Json): StreamEvent[] {
           ? [{ kind: "said", text }]
           : [{ kind: "error", text, cause: errorCause(error, text) }];
       });
+      return [...answeredBy(event), ...events];
     }
     case "user":
       return asArray(asObject(event["message"])["content"]).flatMap((block): StreamEvent[] => {
@@ -128,6 +129,13 @@ export function claudeEvents(event: Json): StreamEvent[] {
     default:
       return [];
   }
+}
+
+/** What it says itself, of an error, is by no model; what a subagent says, by a model of its own. */
+function answeredBy(event: Json): StreamEvent[] {
+  const model = asText(asObject(event["message"])["model"]);
+  const isOwn = model === "<synthetic>" || asText(event["parent_tool_use_id"]) !== "";
+  return model === "" || isOwn ? [] : [{ kind: "model", name: model }];
 }
 
 /** It tells of limits that are only near, too. */

@@ -25,6 +25,9 @@ export const retiredFlag = "--full-auto";
 export const withoutRetired = (command: string) =>
   command.replaceAll(retiredFlag, "-s workspace-write");
 
+/** How it tells that another model answers than it has asked for; else it names none at all. */
+const rerouted = "model rerouted: ";
+
 export const codex: Backend = {
   name: "codex",
   label: "Codex",
@@ -67,7 +70,7 @@ export const codex: Backend = {
   },
   // Those of the whole thread.
   usage: "session",
-  verdictMarks: ['"type":"agent_message"', '"type":"turn.completed"'],
+  verdictMarks: [`"message":"${rerouted}`, '"type":"agent_message"', '"type":"turn.completed"'],
 };
 
 function stderrLine(line: string): StreamEvent[] {
@@ -170,9 +173,17 @@ function itemCompleted(item: Json): StreamEvent[] {
         },
       ];
     // A warning, such as that it gives up WebSockets for HTTP: nothing has been done by it.
-    case "error":
-      return [{ kind: "retry", text: asText(item["message"]), cause: null }];
+    case "error": {
+      const text = asText(item["message"]);
+      return [{ kind: "retry", text, cause: null }, ...answeredBy(text)];
+    }
     default:
       return [];
   }
+}
+
+/** `model rerouted: ASKED -> ANSWERED (WHY)` */
+function answeredBy(text: string): StreamEvent[] {
+  const [, name] = text.startsWith(rerouted) ? (/ -> (\S+)/.exec(text) ?? []) : [];
+  return name === undefined ? [] : [{ kind: "model", name }];
 }

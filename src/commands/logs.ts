@@ -57,9 +57,14 @@ export default defineCommand({
       return printOutput(run.checkLog, `no check was run after run ${number} of ${task.id}`);
     const { read } = backendNamed(readRecord(run)?.backend ?? "");
     let session = "";
+    let model: string | null = null;
     const show = (line: string) => {
       if (given.raw) return print(`${line}\n`);
       for (const event of read(line)) {
+        // Of each of its answers; a change is worth a line.
+        if (event.kind === "model" && event.name === model) continue;
+        if (event.kind === "model") model = event.name;
+        if (event.kind === "session") model = event.model ?? model;
         if (given.json) printJson(logToJson(event));
         else {
           // Some CLIs repeat it in every event.

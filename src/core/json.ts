@@ -36,7 +36,9 @@ export const taskJson = v.object({
   reason: v.nullable(v.string()),
   /** When a held task goes on by itself. */
   until: v.nullable(v.string()),
+  /** What was asked for, and what its backend says has answered; null where it does not say. */
   model: v.nullable(v.string()),
+  answered_by: v.nullable(v.string()),
   backend: v.nullable(v.string()),
   alias: v.nullable(v.string()),
   run: v.nullable(v.number()),

@@ -47,6 +47,8 @@ export interface Tokens {
 export type StreamEvent =
   /** The backend opened a session that it can resume by this id. */
   | { kind: "session"; id: string; model: string | null }
+  /** The model that has answered, as its service says: not always the one that was asked for. */
+  | { kind: "model"; name: string }
   | { kind: "said"; text: string }
   /** A part of what is being said: the next one goes on in the middle of the line. */
   | { kind: "piece"; text: string }
@@ -90,6 +92,7 @@ export interface Report {
   session: string | null;
   /** The session holds something to go on from: a resume of an empty one is refused. */
   began: boolean;
+  /** The one that answered last, or that it says it asks. */
   model: string | null;
   /** Null when it ended, or was ended, without a verdict. */
   ok: boolean | null;
@@ -128,6 +131,9 @@ export function summarise(events: Iterable<StreamEvent>): Report {
       case "session":
         report.session = event.id;
         report.model = event.model ?? report.model;
+        break;
+      case "model":
+        report.model = event.name;
         break;
       case "said":
         report.text = event.text;

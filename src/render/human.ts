@@ -427,6 +427,8 @@ export function logText(event: StreamEvent): string | null {
         "dim",
         foreignLine(`session ${event.id}${event.model === null ? "" : ` (${event.model})`}`),
       );
+    case "model":
+      return paint("dim", foreignLine(`model ${event.name}`));
     case "said":
     case "piece":
       return foreign(event.text).trimEnd();

@@ -46,6 +46,7 @@ export function taskToJson(facts: Facts, places: Places, waits: string | null = 
     ...why(state),
     ...(waits === null ? {} : { reason: foreign(waits) }),
     model: safe(run?.record?.model ?? asked?.model ?? null),
+    answered_by: safe(run?.report.model ?? null),
     backend: safe(run?.record?.backend ?? null),
     alias: safe(asked?.alias ?? null),
     run: run?.number ?? null,

@@ -162,6 +162,7 @@ const sessionId = fc.stringMatching(/^[A-Za-z0-9][\w.:-]{0,20}$/).filter(isSessi
 
 const events: { [K in StreamEvent["kind"]]: Arbitrary<Extract<StreamEvent, { kind: K }>> } = {
   session: fc.record({ kind: fc.constant("session"), id: sessionId, model: maybe(hostile) }),
+  model: fc.record({ kind: fc.constant("model"), name: hostile }),
   said: fc.record({ kind: fc.constant("said"), text: hostile }),
   piece: fc.record({ kind: fc.constant("piece"), text: hostile }),
   tool: fc.record({ kind: fc.constant("tool"), text: hostile }),

@@ -343,15 +343,19 @@ describe("the real streams", () => {
     expect(eventsOf("claude", await sample("claude"))).toEqual([
       { kind: "session", id: session, model },
       { kind: "retry", text: "retry 1/10: overloaded 529", cause: "overloaded", pauseMs: 592 },
+      { kind: "model", name: model },
       { kind: "tool", text: "Bash echo one >> out.txt; cat out.txt" },
       { kind: "output", text: "one" },
+      { kind: "model", name: model },
       { kind: "tool", text: "Bash grep two out.txt" },
       { kind: "output", text: "(Bash completed with no output)" },
+      { kind: "model", name: model },
       { kind: "tool", text: "Write /home/you/project/two.txt" },
       {
         kind: "output",
         text: "File created successfully at: /home/you/project/two.txt (file state is current in your context — no need to Read it back)",
       },
+      { kind: "model", name: model },
       { kind: "said", text: "All done." },
       {
         kind: "result",
@@ -472,6 +476,72 @@ describe("the real streams", () => {
     expect(summarise(eventsOf("claude", [...lines.slice(0, 2), ...lines.slice(-3)]))).toEqual(
       summarise(eventsOf("claude", lines)),
     );
+  });
+});
+
+describe("the model that answered", () => {
+  const id = "11111111-2222-4333-8444-555555555555";
+  const init = { type: "system", subtype: "init", session_id: id, model: "asked" };
+  const says = (model: string, own: object = {}) => ({
+    type: "assistant",
+    message: { role: "assistant", model, content: [{ type: "text", text: "On it." }] },
+    parent_tool_use_id: null,
+    ...own,
+  });
+  const result = { type: "result", is_error: false, result: "Done." };
+  const warns = (message: string) => ({ type: "item.completed", item: { type: "error", message } });
+  const rerouted = "model rerouted: asked -> other (HighRiskCyberActivity)";
+  const codexEnd = [
+    { type: "item.completed", item: { type: "agent_message", text: "Done." } },
+    { type: "turn.completed", usage: { input_tokens: 1, output_tokens: 1 } },
+  ];
+  const codexStart = { type: "thread.started", thread_id: id };
+
+  /** What is read of a run that has succeeded: its first line, and the last with each mark. */
+  function telling(backend: string, lines: readonly string[]): string[] {
+    const last = backendNamed(backend).verdictMarks!.map((mark) =>
+      lines.findLastIndex((line) => line.includes(mark)),
+    );
+    return lines.filter((_, index) => index === 0 || last.includes(index));
+  }
+
+  test.each<[backend: string, what: string, events: object[], model: string | null]>([
+    ["claude", "none yet: that which it asks", [init], "asked"],
+    ["claude", "another than it asks", [init, says("other"), result], "other"],
+    ["claude", "the last of several", [init, says("other"), says("third"), result], "third"],
+    [
+      "claude",
+      "not itself, of an error",
+      [init, says("<synthetic>", { error: "overloaded" }), result],
+      "asked",
+    ],
+    [
+      "claude",
+      "not a subagent's",
+      [init, says("small", { parent_tool_use_id: "toolu_1" }), result],
+      "asked",
+    ],
+    ["claude", "none that it names", [init, says(""), result], "asked"],
+    ["codex", "it does not say", [codexStart, ...codexEnd], null],
+    ["codex", "another than it asks", [codexStart, warns(rerouted), ...codexEnd], "other"],
+    ["codex", "another warning", [codexStart, warns("models: asked -> other"), ...codexEnd], null],
+    [
+      "codex",
+      "what a command printed",
+      [
+        codexStart,
+        {
+          type: "item.completed",
+          item: { type: "command_execution", aggregated_output: rerouted, exit_code: 0 },
+        },
+        ...codexEnd,
+      ],
+      null,
+    ],
+  ])("%s: %s", (backend, _, events, model) => {
+    const lines = jsonLines(...events);
+    expect(summarise(eventsOf(backend, lines)).model).toBe(model);
+    expect(summarise(eventsOf(backend, telling(backend, lines))).model).toBe(model);
   });
 });
 
@@ -1417,8 +1487,11 @@ describe("a line that is no event never throws, and never gives an event without
     expect(eventsOf("claude", [line])).toEqual([{ kind: "tool", text: "Think {…}" }]);
   });
 
-  const textOf = (event: StreamEvent) =>
-    event.kind === "session" ? event.id : event.kind === "usage" ? "" : event.text;
+  const textOf = (event: StreamEvent) => {
+    if (event.kind === "session") return event.id;
+    if (event.kind === "model") return event.name;
+    return event.kind === "usage" ? "" : event.text;
+  };
 
   test.each([...backendNames, "my-agent"].map((name) => [name]))("%s", (backend) => {
     for (const [what, line] of garbage) {

@@ -708,6 +708,7 @@ describe("--json", () => {
         number: 2,
         report: report({
           session: "s1",
+          model: "claude-opus-4-6",
           ok: true,
           text: "Hm.",
           tokens: { input: 10, cached: 5, output: 1 },
@@ -724,6 +725,7 @@ describe("--json", () => {
       reason: "Which?",
       until: null,
       model: "opus",
+      answered_by: "claude-opus-4-6",
       backend: "claude",
       alias: "painter",
       run: 2,

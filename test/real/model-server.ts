@@ -66,6 +66,8 @@ export interface Scenario {
   steps: Step[];
   /** Tokens reported with every answer. */
   usage?: { input: number; output: number };
+  /** The model that the service says has answered; else the one that was asked. */
+  model?: string;
 }
 
 /** A request as it came in. */
@@ -239,8 +241,15 @@ async function play(
   problems: string[],
 ): Promise<Response> {
   const { scenario } = progress;
+  const { model } = scenario;
   const reply = (answer: Reply) =>
-    send(dialect, answer, scenario.usage ?? defaultUsage, conversation);
+    send(
+      dialect,
+      answer,
+      scenario.usage ?? defaultUsage,
+      model === undefined ? conversation : { ...conversation, model },
+      model === undefined ? {} : { "openai-model": model },
+    );
   const giveUp = (problem: string) => {
     problems.push(scenario.match === undefined ? problem : `${scenario.match}: ${problem}`);
     return reply({ text: problem });
@@ -299,11 +308,17 @@ function refuse({ status, body, headers = {} }: ScriptedError): Response {
   );
 }
 
-function send(dialect: Dialect, reply: Reply, usage: Usage, conversation: Conversation): Response {
+function send(
+  dialect: Dialect,
+  reply: Reply,
+  usage: Usage,
+  conversation: Conversation,
+  headers: Record<string, string> = {},
+): Response {
   const { events, whole } = dialect.write(reply, usage, conversation);
   if (!conversation.streams) return Response.json(whole);
   return new Response(events.map(frame).join(""), {
-    headers: { "content-type": "text/event-stream" },
+    headers: { "content-type": "text/event-stream", ...headers },
   });
 }
 

@@ -146,6 +146,20 @@ describe.each(agents)("the real $agent", ({ model, backend }) => {
   );
 
   test(
+    "answered by another model than was asked for, says so",
+    async () => {
+      const script = { model: "another-model", steps: afterTheAnswer.slice(1) };
+      const s = await stage(script);
+      await s.dispatch("run", "--model", model, "--id", "paint", "paint the fence");
+      expect((await s.dispatch("wait")).out).toContain("paint incomplete");
+      expect((await s.dispatch("result", "paint")).out).toContain("reported: model another-model,");
+      expect(await s.task("paint")).toMatchObject({ model, answered_by: "another-model" });
+      expect((await s.dispatch("logs", "paint")).out).toContain("model another-model\n");
+    },
+    limitMs,
+  );
+
+  test(
     "refused by its API, has failed, and says why",
     async () => {
       const error = { status: 401, headers: { "x-should-retry": "false" } };

@@ -32,6 +32,7 @@ const event = v.variant("kind", [
     id: v.pipe(text, v.check(isSessionId)),
     model: v.nullable(text),
   }),
+  v.strictObject({ kind: v.literal("model"), name: text }),
   ...(["said", "piece", "tool", "output"] as const).map((kind) =>
     v.strictObject({ kind: v.literal(kind), text }),
   ),
