@@ -180,6 +180,53 @@ describe("claude", () => {
   });
 });
 
+describe("what is counted when a session goes on in another process", () => {
+  const usage = { input: 1_000, output: 50 };
+  // Two requests, then one in a process of its own, then one of another session.
+  const steps: Step[] = [
+    { shell: "echo one >> out.txt" },
+    { text: "Begun." },
+    { text: "All done." },
+    { text: "I am another." },
+  ];
+  const ends = (events: any[]) => events.at(-1);
+
+  test("claude: cost and models of the session, usage of the process", async () => {
+    await models({ usage, steps });
+    const id = crypto.randomUUID();
+    const first = ends((await run(claude("--session-id", id), "Write the file.\n")).events);
+    const second = ends((await run(claude("--resume", id), "Go on.\n")).events);
+    const other = ends((await run(claude(), "Write the file.\n")).events);
+
+    const [name] = Object.keys(first.modelUsage) as [string];
+    const counted = ({ modelUsage, usage, model_usage_since_last_result: since }: any) => ({
+      session: modelUsage[name].inputTokens,
+      process: usage.input_tokens,
+      since: since[name].inputTokens,
+    });
+    expect(counted(first)).toEqual({ session: 2_000, process: 2_000, since: 2_000 });
+    expect(counted(second)).toEqual({ session: 3_000, process: 1_000, since: 1_000 });
+    expect(counted(other)).toEqual({ session: 1_000, process: 1_000, since: 1_000 });
+    const each = other.total_cost_usd;
+    expect(each).toBeGreaterThan(0);
+    expect(first.total_cost_usd).toBeCloseTo(2 * each, 9);
+    expect(second.total_cost_usd).toBeCloseTo(3 * each, 9);
+    expectScriptPlayed();
+  });
+
+  test("codex: usage of the thread", async () => {
+    await models({ usage, steps });
+    const first = (await run(codex("-"), "Write the file.\n")).events;
+    const second = (await run(codex("resume", first[0].thread_id, "-"), "Go on.\n")).events;
+    const other = (await run(codex("-"), "Write the file.\n")).events;
+
+    expect(ends(first).usage).toMatchObject({ input_tokens: 2_000, output_tokens: 100 });
+    expect(ends(second).usage).toMatchObject({ input_tokens: 3_000, output_tokens: 150 });
+    expect(ends(other).usage).toMatchObject({ input_tokens: 1_000, output_tokens: 50 });
+    expectScriptPlayed();
+  });
+});
+
 describe("codex", () => {
   test("runs two shell steps and ends with a text", async () => {
     await model(
