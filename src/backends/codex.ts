@@ -70,7 +70,13 @@ export const codex: Backend = {
   },
   // Those of the whole thread.
   usage: "session",
-  verdictMarks: [`"message":"${rerouted}`, '"type":"agent_message"', '"type":"turn.completed"'],
+  // The first of them is not the log's first line where it has had to warn on stderr.
+  verdictMarks: [
+    '"type":"thread.started"',
+    `"message":"${rerouted}`,
+    '"type":"agent_message"',
+    '"type":"turn.completed"',
+  ],
 };
 
 function stderrLine(line: string): StreamEvent[] {

@@ -479,6 +479,27 @@ describe("the real streams", () => {
   });
 });
 
+/** What is read of a run that has succeeded: its first line, and the last with each mark. */
+function telling(backend: string, lines: readonly string[]): string[] {
+  const last = backendNamed(backend).verdictMarks!.map((mark) =>
+    lines.findLastIndex((line) => line.includes(mark)),
+  );
+  return lines.filter((_, index) => index === 0 || last.includes(index));
+}
+
+test("of a session that codex names behind a warning of its own, the session is known", () => {
+  const id = "11111111-2222-4333-8444-555555555555";
+  const lines = [
+    "2026-11-20T20:42:00.2Z ERROR codex_api::endpoint::responses_websocket: failed to connect",
+    ...jsonLines(
+      { type: "thread.started", thread_id: id },
+      { type: "item.completed", item: { type: "agent_message", text: "Done." } },
+      { type: "turn.completed", usage: { input_tokens: 1, output_tokens: 1 } },
+    ),
+  ];
+  expect(summarise(eventsOf("codex", telling("codex", lines)))).toMatchObject({ session: id });
+});
+
 describe("the model that answered", () => {
   const id = "11111111-2222-4333-8444-555555555555";
   const init = { type: "system", subtype: "init", session_id: id, model: "asked" };
@@ -496,14 +517,6 @@ describe("the model that answered", () => {
     { type: "turn.completed", usage: { input_tokens: 1, output_tokens: 1 } },
   ];
   const codexStart = { type: "thread.started", thread_id: id };
-
-  /** What is read of a run that has succeeded: its first line, and the last with each mark. */
-  function telling(backend: string, lines: readonly string[]): string[] {
-    const last = backendNamed(backend).verdictMarks!.map((mark) =>
-      lines.findLastIndex((line) => line.includes(mark)),
-    );
-    return lines.filter((_, index) => index === 0 || last.includes(index));
-  }
 
   test.each<[backend: string, what: string, events: object[], model: string | null]>([
     ["claude", "none yet: that which it asks", [init], "asked"],
