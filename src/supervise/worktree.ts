@@ -10,6 +10,7 @@ import type { WorktreeSettings } from "../core/config.ts";
 import { type DispatchError, failed, refused } from "../core/error.ts";
 import { derive, isLive } from "../core/state.ts";
 import type { Asked, Facts } from "../core/task.ts";
+import { shellQuoted } from "../core/text.ts";
 import { type Branching, branchOf, type Worktree } from "../core/worktree.ts";
 import {
   dispatchFolder,
@@ -28,17 +29,21 @@ import {
   branchesBelow,
   commitOf,
   commitTree,
+  endMerge,
   forgetWorktree,
   headOf,
   isAncestor,
   isBarelyBegun,
+  isRebasing,
   isRegistered,
   isTaken,
   isWhole,
   mergedTree,
+  mergingAt,
   type Place,
   standing,
   takeIndex,
+  unresolvedIn,
   updateRef,
   withSnapshot,
   worktreePlace,
@@ -217,22 +222,36 @@ export function commitRest(project: ProjectPaths, facts: Facts): { tip: string; 
   const head = headOf(place);
   if (head === null) throw failed("git", `${place.path} is at no commit`, "git status, in there");
   if (isLive(derive(facts))) return { tip: head, files: 0 };
-  return withSnapshot(place, { isKept: true }, ({ tree, index }) => {
+  if (isRebasing(place)) throw unfinished(facts, place, "in the middle of a rebase", "rebase");
+  return withSnapshot(place, { isKept: true }, (snapshot) => {
+    const { tree, index } = snapshot;
+    const unresolved = unresolvedIn(place, snapshot).join(", ");
+    if (unresolved !== "")
+      throw unfinished(facts, place, `not through with the conflicts in ${unresolved}`, "merge");
     const { out } = look(project.root, ["diff-tree", "-r", "-z", "--name-only", head, tree]);
     const files = parts(out).length;
-    if (files === 0) return { tip: head, files };
+    const merging = mergingAt(place);
+    if (files === 0 && merging === null) return { tip: head, files };
     const title = facts.asked?.title ?? facts.id;
     const tip = commitTree(
       project.root,
       tree,
-      [head],
+      merging === null ? [head] : [head, merging],
       `${title}\n\nLeft uncommitted by its worker.`,
     );
     updateRef(place.common, `worktrees/${place.admin.split("/").at(-1)}/HEAD`, tip, head);
     takeIndex(place, index);
+    endMerge(place);
     return { tip, files };
   });
 }
+
+const unfinished = ({ id }: Facts, { path }: Place, how: string, what: "merge" | "rebase") =>
+  failed(
+    "unfinished",
+    `${id} was left ${how}`,
+    `dispatch resume ${id}; or: git -C ${shellQuoted(path)} ${what} --abort`,
+  );
 
 // Making it.
 

@@ -279,6 +279,31 @@ export function takeIndex({ admin }: Place, index: string): void {
   renameSync(`${admin}/index.dispatch`, `${admin}/index`);
 }
 
+/** The commit that is being merged there, and whose merge is not committed; or null. */
+export const mergingAt = ({ common, admin }: Place) =>
+  commitOf(common, `worktrees/${basename(admin)}/MERGE_HEAD`);
+
+/** Once it is committed. */
+export function endMerge({ admin }: Place): void {
+  for (const name of ["MERGE_HEAD", "MERGE_MODE", "MERGE_MSG", "AUTO_MERGE"])
+    rmSync(`${admin}/${name}`, { force: true });
+}
+
+export const isRebasing = ({ admin }: Place) =>
+  isTaken(`${admin}/rebase-merge`) || isTaken(`${admin}/rebase-apply`);
+
+/** The files with conflicts that still stand as git has marked them in a snapshot. */
+export function unresolvedIn(place: Place, { tree, env }: Snapshot): string[] {
+  const own = { GIT_DIR: place.common, GIT_INDEX_FILE: `${place.admin}/index` };
+  const { out } = look(place.path, ["ls-files", "--unmerged", "-z"], { env: own });
+  const files = [...new Set(parts(out).map((entry) => entry.slice(entry.indexOf("\t") + 1)))];
+  if (files.length === 0) return [];
+  const marks = ["-e", "^<<<<<<< ", "-e", "^>>>>>>> "];
+  const args = ["grep", "-l", "-z", "--no-textconv", ...marks, tree, "--", ...files];
+  const { out: found } = look(place.path, args, { env: { ...env, GIT_LITERAL_PATHSPECS: "1" } });
+  return parts(found).map((entry) => entry.slice(entry.indexOf(":") + 1));
+}
+
 export interface FileCounts {
   path: string;
   /** Lines; null of a file that has none. */
