@@ -30,6 +30,7 @@ import {
   commitOf,
   commitTree,
   endMerge,
+  endPick,
   forgetWorktree,
   headOf,
   isAncestor,
@@ -271,6 +272,7 @@ export function makeWorktree(
   const place = placeOf(project, id);
   const isThere = worktree.made !== null && isTaken(place.path);
   if (isThere && !isWhole(place)) repair(project, place);
+  if (isThere) endPick(place);
   if (!isThere) {
     if (worktree.made === null) clearAway(project, place);
     else if (

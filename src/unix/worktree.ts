@@ -289,6 +289,20 @@ export function endMerge({ admin }: Place): void {
     rmSync(`${admin}/${name}`, { force: true });
 }
 
+/**
+ * Takes away git's note of a commit that is being picked where nothing is being done any more. In
+ * codex's sandbox git cannot (it wants the lock of the packed refs), and would refuse to merge.
+ */
+export function endPick(place: Place): void {
+  const note = `${place.admin}/CHERRY_PICK_HEAD`;
+  if (!isTaken(note) || isRebasing(place) || isTaken(`${place.admin}/sequencer`)) return;
+  const head = headOf(place);
+  if (head === null) return;
+  const env = { GIT_DIR: place.common, GIT_INDEX_FILE: `${place.admin}/index` };
+  const { code } = look(place.path, ["diff-index", "--cached", "--quiet", head], { env });
+  if (code === 0) rmSync(note, { force: true });
+}
+
 export const isRebasing = ({ admin }: Place) =>
   isTaken(`${admin}/rebase-merge`) || isTaken(`${admin}/rebase-apply`);
 
