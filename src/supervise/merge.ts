@@ -10,6 +10,7 @@ import { derive, isLive } from "../core/state.ts";
 import type { Facts } from "../core/task.ts";
 import { branchOf, type Conflict, type Worktree } from "../core/worktree.ts";
 import { type ProjectPaths, taskPaths, worktreePath } from "../store/paths.ts";
+import { step } from "../store/step.ts";
 import { stage } from "../store/tasks.ts";
 import { writeWorktree } from "../store/worktrees.ts";
 import { git, look } from "../unix/git.ts";
@@ -94,6 +95,7 @@ export function bringHome(project: ProjectPaths, facts: Workable, way: Way, isKe
       brought(git(root, ["merge", "--ff-only", "--quiet", rebased]), root);
     }
   }
+  step("after work is brought home");
   const as = commitOf(root, "HEAD")!;
   const left = leave(project, facts, { tip, as, into }, isKept);
   return { ...done, commit: as, ...left };

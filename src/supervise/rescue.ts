@@ -13,6 +13,7 @@ import { refused } from "../core/error.ts";
 import type { Facts } from "../core/task.ts";
 import { branchOf } from "../core/worktree.ts";
 import { type ProjectPaths, worktreePath } from "../store/paths.ts";
+import { step } from "../store/step.ts";
 import { stage } from "../store/tasks.ts";
 import { look, git, parts } from "../unix/git.ts";
 import { processesIn } from "../unix/processes.ts";
@@ -142,9 +143,11 @@ export function takeDown(
   if (!isCovered && !isElsewhere(branch))
     keep(rescued.refs.length === 0 ? ref : `${ref}-branch`, branch);
 
+  step("after work is saved");
   checkUnused(project, id);
   if (isTaken(place.path)) moveOut(project, place.path);
   if (isTaken(place.admin)) forgetWorktree(root, place.path);
+  step("before a branch is removed");
   // Not one that the user has checked out.
   if (branch !== null) git(root, ["branch", "--quiet", "-D", branchOf(id)]);
   return rescued;
@@ -154,6 +157,7 @@ export function takeDown(
 function moveOut(project: ProjectPaths, path: string): void {
   const staged = stage(project);
   renameSync(path, join(staged, "worktree"));
+  step("after a worktree is moved out");
   rmSync(staged, { recursive: true, force: true });
 }
 

@@ -19,6 +19,7 @@ import {
   worktreePath,
 } from "../store/paths.ts";
 import { isFile, readEnds } from "../store/read.ts";
+import { step } from "../store/step.ts";
 import { readWorktree, writeWorktree } from "../store/worktrees.ts";
 import { git, look, parts } from "../unix/git.ts";
 import { runWith } from "../unix/spawn.ts";
@@ -251,6 +252,7 @@ export function makeWorktree(
       // What it had is at home: it goes on from there.
       worktree = { ...worktree, base: worktree.merged.as, merged: null };
     add(project, id, place, worktree);
+    step("after a worktree is added");
     worktree = { ...worktree, made: new Date().toISOString(), isReady: false };
     writeWorktree(task, worktree);
   }
