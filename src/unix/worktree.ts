@@ -18,6 +18,7 @@ import {
 import { tmpdir } from "node:os";
 import { basename, join, resolve } from "node:path";
 import { git, type GitAnswer, look, parts } from "./git.ts";
+import { submodulesOf } from "./submodules.ts";
 
 const addMs = 300_000;
 
@@ -162,10 +163,24 @@ export function withSnapshot<T>(
   const run = (args: readonly string[], input?: string) =>
     look(place.path, args, { env: here, ...(input !== undefined && { input }), timeoutMs: addMs });
   const ask = (args: readonly string[], input?: string) => needed(run(args, input));
-  const take = () =>
-    paths === undefined
-      ? run(["-c", "advice.addEmbeddedRepo=false", "add", "--all", "--", "."])
-      : run(["update-index", "--add", "--remove", "--replace", "-z", "--stdin"], paths.join("\0"));
+  /** Repositories that have no commit: git does not take even their names, nor anything beside them. */
+  let unborn: string[] = [];
+  const addAll = () => {
+    const besides = unborn.map((inner) => `:(exclude,literal)${inner}`);
+    return run(["-c", "advice.addEmbeddedRepo=false", "add", "--all", "--", ".", ...besides]);
+  };
+  const take = () => {
+    if (paths !== undefined)
+      return run(
+        ["update-index", "--add", "--remove", "--replace", "-z", "--stdin"],
+        paths.join("\0"),
+      );
+    const added = addAll();
+    if (added.code === 0) return added;
+    const untracked = parts(run(["ls-files", "--others", "--exclude-standard", "-z"]).out);
+    unborn = untracked.filter((path) => path.endsWith("/")).map((path) => path.slice(0, -1));
+    return unborn.length === 0 ? added : addAll();
+  };
   try {
     const isCopied = paths === undefined && copyIndex(`${place.admin}/index`, index);
     if (!isCopied || take().code !== 0) {
@@ -173,12 +188,14 @@ export function withSnapshot<T>(
       ask(["read-tree", headOf(place) ?? "HEAD"]);
       needed(take());
     }
-    const strangers = parts(ask(["ls-files", "--stage", "-z"]))
+    const submodules = new Set(submodulesOf(place.path).map(({ path }) => path));
+    const known = parts(ask(["ls-files", "--stage", "-z"]))
       .filter((entry) => entry.startsWith("160000 "))
       .map((entry) => entry.slice(entry.indexOf("\t") + 1))
-      .filter((inner) => isFolder(`${place.path}/${inner}/.git`));
-    if (strangers.length > 0)
-      ask(["update-index", "--force-remove", "-z", "--stdin"], strangers.join("\0"));
+      .filter((inner) => isStranger(`${place.path}/${inner}`, submodules.has(inner)));
+    if (known.length > 0)
+      ask(["update-index", "--force-remove", "-z", "--stdin"], known.join("\0"));
+    const strangers = [...known, ...unborn];
     const tree = ask(["write-tree"]).trim();
     const others = ["ls-files", "--others", "--ignored", "--exclude-standard", "--directory", "-z"];
     const ignored =
@@ -188,6 +205,10 @@ export function withSnapshot<T>(
     rmSync(scratch, { recursive: true, force: true });
   }
 }
+
+/** A repository of its own, or a worktree of one: all that is in there is its alone. */
+const isStranger = (inner: string, isSubmodule: boolean) =>
+  isFolder(`${inner}/.git`) || (!isSubmodule && isTaken(`${inner}/.git`));
 
 /** With its time: what was written just after it must not look as if it had been there before. */
 function copyIndex(from: string, to: string): boolean {
