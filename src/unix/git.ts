@@ -62,6 +62,8 @@ export function git(
 ): GitAnswer {
   const binary = Bun.which("git");
   if (binary === null) return { code: 127, out: "", err: "git is not on PATH" };
+  // Without it, starting anything would fail as if the program were missing.
+  if (!existsSync(cwd)) return { code: 128, out: "", err: `the folder ${cwd} is gone` };
   const { exitCode, stdout, stderr, exitedDueToTimeout } = Bun.spawnSync([binary, ...args], {
     cwd,
     env: { ...withoutGit(process.env), LC_ALL: "C.UTF-8", ...env },

@@ -17,6 +17,7 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join, resolve } from "node:path";
+import { failed } from "../core/error.ts";
 import { git, type GitAnswer, look, parts } from "./git.ts";
 import { submodulesOf } from "./submodules.ts";
 
@@ -224,7 +225,8 @@ function copyIndex(from: string, to: string): boolean {
 
 function needed({ code, out, err }: GitAnswer): string {
   if (code === 0) return out;
-  throw new Error(err.split("\n").at(-1) || `git ended with exit code ${code}`);
+  const said = err.split("\n").find((line) => /^(?:fatal|error): /.test(line)) ?? err;
+  throw failed("git", `git says: ${said || `exit code ${code}`}`, "git status");
 }
 
 /** A snapshot that was committed: what the checkout's next commit begins with. */
@@ -310,7 +312,7 @@ export function mergedTree(
 ): { tree: string; conflicts: string[] } {
   const args = ["merge-tree", "--write-tree", "--name-only", "--no-messages", "-z", a, b];
   const { code, out, err } = look(root, args);
-  if (code !== 0 && code !== 1) throw new Error(err.split("\n").at(-1) || "git merge-tree failed");
+  if (code !== 1) needed({ code, out, err });
   const [tree = "", ...files] = parts(out);
   return { tree, conflicts: code === 1 ? [...new Set(files)] : [] };
 }
