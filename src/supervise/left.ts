@@ -12,6 +12,7 @@ import {
   headOf,
   isAncestor,
   isTaken,
+  isWhole,
   withSnapshot,
 } from "../unix/worktree.ts";
 import { placeOf } from "./worktree.ts";
@@ -85,7 +86,7 @@ function branchWork(
 ): NonNullable<Work["branch"]> {
   const { root } = project;
   const name = branchOf(facts.id);
-  const isThere = isTaken(worktreePath(project, facts.id));
+  const isThere = isWhole(placeOf(project, facts.id));
   const head = isThere ? headOf(placeOf(project, facts.id)) : tipOf(project, facts);
   const count = head === null ? "0" : look(root, ["rev-list", "--count", `${from}..${head}`]).out;
   const uncommitted = !isThere
@@ -122,12 +123,12 @@ function inWorktree<T>(
 ): T | null {
   const { worktree } = facts;
   if (worktree === null || worktree.made === null) return null;
-  if (!isTaken(worktreePath(project, facts.id))) {
+  const place = placeOf(project, facts.id);
+  if (!isWhole(place)) {
     const tip = tipOf(project, facts);
     if (tip === null) return null;
     return body({ from: baseOf(project, facts, tip), to: tip, env: {}, paths: [] });
   }
-  const place = placeOf(project, facts.id);
   const head = headOf(place);
   if (head === null) return null;
   const from = baseOf(project, facts, head);

@@ -9,7 +9,7 @@ import { failed, refused } from "../core/error.ts";
 import { derive, isLive } from "../core/state.ts";
 import type { Facts } from "../core/task.ts";
 import { branchOf, type Conflict, type Worktree } from "../core/worktree.ts";
-import { type ProjectPaths, taskPaths, worktreePath } from "../store/paths.ts";
+import { type ProjectPaths, rebaseName, taskPaths } from "../store/paths.ts";
 import { step } from "../store/step.ts";
 import { stage } from "../store/tasks.ts";
 import { writeWorktree } from "../store/worktrees.ts";
@@ -18,13 +18,14 @@ import {
   commitOf,
   forgetWorktree,
   isAncestor,
-  isTaken,
+  isWhole,
   mergedTree,
   standing,
   updateRef,
+  worktreePlace,
 } from "../unix/worktree.ts";
 import { type Rescued, rescueRef, takeDown } from "./rescue.ts";
-import { commitRest } from "./worktree.ts";
+import { commitRest, placeOf } from "./worktree.ts";
 
 export type Way = "merge" | "squash" | "rebase";
 
@@ -121,7 +122,7 @@ function home(root: string, target: string | null): { into: string; head: string
 /** Its last commit, with all that its worker has left. */
 function endOf(project: ProjectPaths, facts: Workable): { tip: string; files: number } {
   const { id, worktree } = facts;
-  if (isTaken(worktreePath(project, id))) return commitRest(project, facts);
+  if (isWhole(placeOf(project, id))) return commitRest(project, facts);
   const tip = commitOf(project.root, `refs/heads/${branchOf(id)}`) ?? worktree.merged?.tip ?? null;
   if (tip === null)
     throw failed(
@@ -180,7 +181,7 @@ function squash(root: string, tip: string, message: string): void {
 function rebase(project: ProjectPaths, tip: string, onto: string): string | string[] {
   const { root } = project;
   const staged = stage(project);
-  const path = join(staged, `rebase-${crypto.randomUUID().slice(0, 8)}`);
+  const path = join(staged, rebaseName(process.pid));
   try {
     brought(git(root, ["worktree", "add", "--quiet", "--detach", path, tip]), root);
     const { code, err } = git(path, ["rebase", "--quiet", onto], { env: { GIT_EDITOR: "true" } });
@@ -194,7 +195,7 @@ function rebase(project: ProjectPaths, tip: string, onto: string): string | stri
       );
     return files.split("\n");
   } finally {
-    forgetWorktree(root, path);
+    forgetWorktree(root, worktreePlace(root, path));
     rmSync(staged, { recursive: true, force: true });
   }
 }

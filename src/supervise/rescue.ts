@@ -26,8 +26,10 @@ import {
   forgetWorktree,
   headOf,
   isAncestor,
+  isHalfMade,
   isRegistered,
   isTaken,
+  isWhole,
   type Place,
   updateRef,
   withSnapshot,
@@ -68,8 +70,7 @@ export function unsavedOf(
   const merged = worktree?.merged == null ? [] : [worktree.merged.tip];
   const commits = tips.length === 0 ? 0 : countUnmerged(root, tips, merged);
   const [head] = tips;
-  if (head === undefined || !isTaken(place.path) || !isRegistered(place))
-    return { commits, files: 0 };
+  if (head === undefined || !isRegistered(place) || !isWhole(place)) return { commits, files: 0 };
   const files = withSnapshot(place, {}, ({ tree, env, strangers }) => {
     const { out } = look(root, ["diff-tree", "-r", "-z", "--name-only", head, tree], { env });
     return parts(out).length + strangers.length;
@@ -126,13 +127,14 @@ export function takeDown(
   const isElsewhere = (commit: string) => countUnmerged(root, [commit], merged) === 0;
 
   let tip = isThere ? headOf(place) : null;
-  if (isThere) {
+  // No worker has been in one that is half made.
+  if (isThere && !isHalfMade(place)) {
     const rest = commitUnsaved(root, place, tip, title);
     if (rest !== null) keep(ref, (tip = rest));
     else if (tip !== null && !isElsewhere(tip)) keep(ref, tip);
     const away = join(project.rescued, id, at);
     if (saveApart(root, place, ref, keep, away)) rescued.folder = away;
-  } else if (isTaken(place.path)) {
+  } else if (!isThere && isTaken(place.path)) {
     // Git does not know it any more: its files are all there is.
     const away = join(project.rescued, id, at);
     mkdirSync(dirname(away), { recursive: true, mode: 0o700 });
@@ -146,7 +148,7 @@ export function takeDown(
   step("after work is saved");
   checkUnused(project, id);
   if (isTaken(place.path)) moveOut(project, place.path);
-  if (isTaken(place.admin)) forgetWorktree(root, place.path);
+  if (isTaken(place.admin)) forgetWorktree(root, place);
   step("before a branch is removed");
   // Not one that the user has checked out.
   if (branch !== null) git(root, ["branch", "--quiet", "-D", branchOf(id)]);

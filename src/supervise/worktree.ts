@@ -32,8 +32,10 @@ import {
   forgetWorktree,
   headOf,
   isAncestor,
+  isHalfMade,
   isRegistered,
   isTaken,
+  isWhole,
   mergedTree,
   type Place,
   standing,
@@ -198,7 +200,7 @@ function resultOf(project: ProjectPaths, id: string): string {
     throw failed("git", `${root} is at no commit`, "git status");
   };
   if (worktree === null || worktree.made === null) return here();
-  if (isTaken(worktreePath(project, id))) return commitRest(project, observe(task)).tip;
+  if (isWhole(placeOf(project, id))) return commitRest(project, observe(task)).tip;
   return commitOf(root, `refs/heads/${branchOf(id)}`) ?? worktree.merged?.as ?? here();
 }
 
@@ -241,10 +243,10 @@ export function makeWorktree(
   if (worktree === null)
     throw failed("no_worktree", `${id} is to have no worktree`, `dispatch doctor`);
   const place = placeOf(project, id);
-  const isThere = worktree.made !== null && isTaken(place.path);
+  const isThere = worktree.made !== null && isWhole(place);
   if (isThere && !isRegistered(place)) git(project.root, ["worktree", "repair", place.path]);
   if (!isThere) {
-    if (worktree.made === null) clearAway(project, place);
+    if (worktree.made === null || isHalfMade(place)) clearAway(project, place);
     else if (
       worktree.merged !== null &&
       commitOf(project.root, `refs/heads/${branchOf(id)}`) === null
@@ -265,9 +267,8 @@ export function makeWorktree(
 
 /** What git was killed at: no worker has been in there. */
 function clearAway(project: ProjectPaths, place: Place): void {
-  if (!isRegistered(place)) return;
-  rmSync(place.path, { recursive: true, force: true });
-  forgetWorktree(project.root, place.path);
+  if (isRegistered(place)) rmSync(place.path, { recursive: true, force: true });
+  if (isTaken(place.admin)) forgetWorktree(project.root, place);
 }
 
 function add(project: ProjectPaths, id: string, { path }: Place, { base, made }: Worktree): void {

@@ -95,6 +95,21 @@ export function isRegistered({ admin, path }: Place): boolean {
   }
 }
 
+/**
+ * Git was killed while it made this worktree: the files that are missing in it were
+ * not deleted by anybody. Git says so itself, by a lock that it takes off in the end.
+ */
+export function isHalfMade({ admin }: Place): boolean {
+  try {
+    return readFileSync(`${admin}/locked`, "utf8").trim() === "initializing";
+  } catch {
+    return false;
+  }
+}
+
+/** There as a worker would find it. */
+export const isWhole = (place: Place) => isTaken(place.path) && !isHalfMade(place);
+
 /** With a new branch that begins at `base`, or on the branch that is there, where that is null. */
 export function addWorktree(
   root: string,
@@ -106,9 +121,12 @@ export function addWorktree(
   return git(root, ["worktree", "add", "--quiet", "--force", ...on], { isHeld: true });
 }
 
-/** Of a folder that may be gone already. */
-export const forgetWorktree = (root: string, path: string) =>
+/** Its folder may be gone already. */
+export function forgetWorktree(root: string, { admin, path }: Place): void {
   git(root, ["worktree", "remove", "--force", "--force", path]);
+  // Git was killed before it had written down whose it is, and does not know it.
+  if (isTaken(admin) && !isTaken(`${admin}/gitdir`)) rmSync(admin, { recursive: true });
+}
 
 /** The full names of all branches at or below a name. */
 export const branchesBelow = (root: string, name: string): string[] =>

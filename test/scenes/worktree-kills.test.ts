@@ -4,7 +4,7 @@
  */
 
 import { expect, test } from "bun:test";
-import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Ran, type Scene, scene } from "./scene.ts";
 
@@ -100,4 +100,61 @@ test("a worktree that a worker has made within its own is kept, with what is not
   await done(s, "it");
   expect((await s.dispatch("clean", "it", "--unmerged")).exit).toBe(0);
   expect(textBelow(join(s.project, ".dispatch/rescued/it"))).toContain("precious");
+});
+
+/** Git was killed while it checked out the worktree of `it`. */
+function halfMake(s: Repository): void {
+  s.git("worktree", "add", "-q", s.worktree("it"), "dispatch/it");
+  writeFileSync(join(s.project, ".git/worktrees/dispatch-it/locked"), "initializing");
+  rmSync(join(s.worktree("it"), "shared"));
+}
+
+test("what is missing in a worktree that is half made is no work of anybody's: the next run makes it whole", async () => {
+  const s = repository(
+    'test -e shared && echo "$DISPATCH_RUN" >>new; git add -A; git commit -qm new',
+  );
+  await done(s, "it");
+  await s.dispatch("merge", "it");
+  s.git("branch", "dispatch/it");
+  halfMake(s);
+  expect((await s.dispatch("diff", "it", "--stat")).out).not.toContain("shared");
+  expect((await s.dispatch("merge", "it", "--keep")).exit).toBe(0);
+  expect(existsSync(join(s.project, "shared"))).toBe(true);
+  await s.dispatch("resume", "it");
+  await s.dispatch("wait", "it");
+  await s.dispatch("merge", "it");
+  expect(existsSync(join(s.project, "shared"))).toBe(true);
+  expect(readFileSync(join(s.project, "new"), "utf8").split("\n")).toHaveLength(3);
+});
+
+test("a worktree that is half made, and of no task, is not adopted", async () => {
+  const s = repository("");
+  await s.dispatch("run", "--worktree", "--id", "other", "x");
+  s.git("branch", "dispatch/it");
+  halfMake(s);
+  expect((await s.dispatch("doctor", "--fix")).out).toContain("removed the worktree it");
+  expect(s.git("worktree", "list")).not.toContain("dispatch-it");
+});
+
+test("a rebase that was killed leaves a worktree, which doctor takes away", async () => {
+  const s = repository("echo 2 >new");
+  await done(s, "it");
+  await s.killed("before", "rebase --quiet", "merge", "it", "--rebase");
+  expect(s.git("worktree", "list")).toContain("/rebase-");
+  await s.dispatch("doctor", "--fix");
+  expect(s.git("worktree", "list")).not.toContain("/rebase-");
+  expect((await s.dispatch("merge", "it", "--rebase")).exit).toBe(0);
+  expect(readFileSync(join(s.project, "new"), "utf8")).toBe("2\n");
+});
+
+test("a merge that was killed when the worktree had gone leaves nothing that doctor does not see", async () => {
+  const s = repository("echo 2 >new");
+  await done(s, "it");
+  await s.killed("before", "worktree remove", "merge", "it");
+  expect(existsSync(s.worktree("it"))).toBe(false);
+  expect(s.git("worktree", "list")).toContain("dispatch-it");
+  await s.dispatch("doctor", "--fix");
+  expect(s.git("worktree", "list")).not.toContain("dispatch-it");
+  expect((await s.dispatch("merge", "it")).exit).toBe(0);
+  expect(s.git("branch", "--list", "dispatch/*")).toBe("");
 });
