@@ -87,27 +87,34 @@ function tipsOf(root: string, place: Place, id: string): string[] {
 
 /** Throws while anybody stands in there. */
 export function checkUnused(project: ProjectPaths, id: string): void {
-  const path = worktreePath(project, id);
-  const pids = isTaken(path) ? processesIn(path) : [];
-  if (pids.length === 0) return;
-  const who = pids.slice(0, 5).join(", ");
-  throw refused(
-    "in_use",
-    `the worktree of ${id} is in use (process ${who}); nothing was removed`,
-    `leave it, or end them; it is ${path}`,
-  );
+  const who = whoIn(worktreePath(project, id));
+  if (who !== null) throw inUse(project, id, who);
 }
+
+function whoIn(path: string): string | null {
+  const pids = isTaken(path) ? processesIn(path) : [];
+  return pids.length === 0 ? null : `process ${pids.slice(0, 5).join(", ")}`;
+}
+
+const inUse = (project: ProjectPaths, id: string, who: string) =>
+  refused(
+    "in_use",
+    `the worktree of ${id} is in use (${who}); nothing was removed`,
+    `leave it, or end them; it is ${worktreePath(project, id)}`,
+  );
 
 /**
  * Saves what would be lost, then removes the worktree and its branch. Throws, and
  * leaves all as it is, while somebody works there, or where it cannot be saved.
  *
  * @param title for the commit of what was not committed
+ * @param isIdle asked at the last moment: no worker has come since
  */
 export function takeDown(
   project: ProjectPaths,
-  { id, worktree }: Pick<Facts, "id" | "worktree">,
+  { id }: Pick<Facts, "id">,
   title: string,
+  isIdle: () => boolean = () => true,
 ): Rescued {
   const { root } = project;
   const place = placeOf(project, id);
@@ -123,8 +130,9 @@ export function takeDown(
   const isThere = isTaken(place.path) && isRegistered(place);
   const branchRef = `refs/heads/${branchOf(id)}`;
   const branch = commitOf(root, branchRef);
-  const merged = worktree?.merged == null ? [] : [worktree.merged.tip];
-  const isElsewhere = (commit: string) => countUnmerged(root, [commit], merged) === 0;
+  // What was brought home may have been taken back there since: only what is seen counts.
+  const before = `--glob=refs/dispatch/rescue/${id}/*`;
+  const isElsewhere = (commit: string) => countUnmerged(root, [commit], [before]) === 0;
 
   let tip = isThere ? headOf(place) : null;
   // No worker has been in one that is half made.
@@ -147,7 +155,8 @@ export function takeDown(
 
   step("after work is saved");
   checkUnused(project, id);
-  if (isTaken(place.path)) moveOut(project, place.path);
+  if (!isIdle()) throw inUse(project, id, "its task goes on");
+  if (isTaken(place.path)) moveOut(project, id);
   if (isTaken(place.admin)) forgetWorktree(root, place);
   step("before a branch is removed");
   // Not one that the user has checked out.
@@ -156,9 +165,18 @@ export function takeDown(
 }
 
 /** At once, as others see it: one that is killed half way leaves none that is half there. */
-function moveOut(project: ProjectPaths, path: string): void {
+function moveOut(project: ProjectPaths, id: string): void {
+  const path = worktreePath(project, id);
   const staged = stage(project);
-  renameSync(path, join(staged, "worktree"));
+  const moved = join(staged, "worktree");
+  renameSync(path, moved);
+  // Nobody comes in any more; who came in just before is seen now.
+  const who = whoIn(moved);
+  if (who !== null) {
+    renameSync(moved, path);
+    rmSync(staged, { recursive: true, force: true });
+    throw inUse(project, id, who);
+  }
   step("after a worktree is moved out");
   rmSync(staged, { recursive: true, force: true });
 }

@@ -105,8 +105,7 @@ export function mend(project: ProjectPaths, { id, path, unsaved }: Stray, model:
   const holdsWork = unsaved === null || unsaved.commits + unsaved.files > 0;
   const branching =
     path !== null && unsaved !== null && holdsWork ? branchingOf(project, id) : null;
-  if (branching === null)
-    return { id, kind: "removed", rescued: takeDown(project, { id, worktree: null }, id) };
+  if (branching === null) return { id, kind: "removed", rescued: takeDown(project, { id }, id) };
   ensureProject(project);
   const title = `The worktree ${id}, found without its task`;
   const item = "Go on with what is there";

@@ -5,7 +5,7 @@
  */
 
 import { constants, cpSync, mkdirSync, openSync, readdirSync, rmSync } from "node:fs";
-import { dirname, relative } from "node:path";
+import { basename, dirname, relative } from "node:path";
 import type { WorktreeSettings } from "../core/config.ts";
 import { type DispatchError, failed, refused } from "../core/error.ts";
 import { derive, isLive } from "../core/state.ts";
@@ -221,7 +221,13 @@ export function commitRest(project: ProjectPaths, facts: Facts): { tip: string; 
       [head],
       `${title}\n\nLeft uncommitted by its worker.`,
     );
-    updateRef(place.common, `worktrees/${place.admin.split("/").at(-1)}/HEAD`, tip, head);
+    try {
+      updateRef(place.common, `worktrees/${basename(place.admin)}/HEAD`, tip, head);
+    } catch (error) {
+      // Two tasks that come after this one, say, begin at the same time.
+      if (headOf(place) === head) throw error;
+      return commitRest(project, facts);
+    }
     takeIndex(place, index);
     return { tip, files };
   });

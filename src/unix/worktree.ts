@@ -144,6 +144,9 @@ export function commitOf(cwd: string, name: string): string | null {
 export const headOf = ({ common, admin }: Place) =>
   commitOf(common, admin === common ? "HEAD" : `worktrees/${basename(admin)}/HEAD`);
 
+export const treeOf = (cwd: string, commit: string) =>
+  needed(look(cwd, ["rev-parse", "--verify", "--quiet", `${commit}^{tree}`])).trim();
+
 export interface Snapshot {
   /** The tree of all that stands there, committed or not; ignored files are not in it. */
   tree: string;
@@ -310,7 +313,7 @@ export const updateRef = (cwd: string, ref: string, to: string, before?: string)
     git(cwd, ["update-ref", "-m", "dispatch", ref, to, ...(before === undefined ? [] : [before])]),
   );
 
-/** How many commits of these are on no branch, remote branch or tag but a task's, and not in `besides` either. */
+/** How many commits of these are on no branch, remote branch or tag but a task's, and not in `besides` either, which may be options that name commits. */
 export function countUnmerged(
   root: string,
   tips: readonly string[],

@@ -5,8 +5,8 @@
 
 import { expect, test } from "bun:test";
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
-import { type Ran, type Scene, scene } from "./scene.ts";
+import { dirname, join } from "node:path";
+import { binary, type Ran, type Scene, scene } from "./scene.ts";
 
 const realGit = Bun.which("git")!;
 
@@ -41,12 +41,14 @@ function repository(work: string, before = ""): Repository {
   git("add", "-A");
   git("commit", "-qm", "first");
   s.program("works", `${work}\ntick_all`);
-  // A caller that is not one of ours is never ended: only dispatch is told of an aim.
+  // Who is not told of an aim has git itself.
   s.program(
     "git",
-    `case "\${AIM:-}" in
+    `PATH="$PATH:${dirname(binary)}"
+     case "\${AIM:-}" in
      before) case "$*" in *"$AIM_CALL"*) kill -9 $PPID $$ ;; esac ;;
      after) case "$*" in *"$AIM_CALL"*) ${realGit} "$@"; kill -9 $PPID $$ ;; esac ;;
+     beside) case "$*" in *"$AIM_CALL"*) mkdir "$GATES/beside" 2>/dev/null && AIM= sh -c "$AIM_RUN" >/dev/null 2>&1 ;; esac ;;
      esac
      exec ${realGit} "$@"`,
   );
@@ -157,4 +159,59 @@ test("a merge that was killed when the worktree had gone leaves nothing that doc
   expect(s.git("worktree", "list")).not.toContain("dispatch-it");
   expect((await s.dispatch("merge", "it")).exit).toBe(0);
   expect(s.git("branch", "--list", "dispatch/*")).toBe("");
+});
+
+test.each<["before" | "after", string]>([
+  ["before", "merge --squash"],
+  ["after", "merge --squash"],
+  ["before", "commit --quiet"],
+  ["after", "commit --quiet"],
+])("a squash that was killed %s git %s is ended by the next", async (when, call) => {
+  const s = repository("echo 2 >new; echo mine >>shared");
+  await done(s, "it");
+  await s.killed(when, call, "merge", "it", "--squash");
+  const { exit, err } = await s.dispatch("merge", "it", "--squash");
+  expect({ exit, err }).toEqual({ exit: 0, err: "" });
+  expect(s.git("log", "--format=%s", "main").split("\n")).toEqual(["x", "first"]);
+  expect(s.git("status", "--porcelain", "--untracked-files=no")).toBe("");
+  expect(existsSync(s.worktree("it"))).toBe(false);
+});
+
+test("a squash does not take what the user has staged", async () => {
+  const s = repository("echo 2 >new");
+  await done(s, "it");
+  writeFileSync(join(s.project, "users"), "own");
+  s.git("add", "users");
+  const { exit, err } = await s.dispatch("merge", "it", "--squash");
+  expect({ exit, err }).toMatchObject({ exit: 4, err: expect.stringContaining("staged") });
+});
+
+test("what was squashed is kept as it was, also where its worktree is removed later", async () => {
+  const s = repository("echo as it was >new; git add -A; git commit -qm it; echo later >new");
+  await done(s, "it");
+  await s.dispatch("merge", "it", "--squash", "--keep");
+  expect((await s.dispatch("clean", "it")).exit).toBe(0);
+  expect(s.reachable()).toContain("as it was");
+});
+
+test("what was brought home and taken back there is kept when its task is removed", async () => {
+  const s = repository("echo precious >new");
+  await done(s, "it");
+  await s.dispatch("merge", "it", "--keep");
+  s.git("reset", "-q", "--hard", "HEAD~1");
+  expect((await s.dispatch("clean", "it")).exit).toBe(0);
+  expect(s.reachable()).toContain("precious");
+});
+
+test("a worktree stays where a worker came and went while its work was being brought home", async () => {
+  const s = repository('echo "$DISPATCH_RUN" >>new');
+  await done(s, "it");
+  const env = {
+    AIM: "beside",
+    AIM_CALL: "--others --ignored",
+    AIM_RUN: "dispatch resume it && dispatch wait it",
+  };
+  const { out } = await s.dispatchWith({ env }, "merge", "it");
+  expect(out).toContain("its worktree stays");
+  expect(readFileSync(join(s.worktree("it"), "new"), "utf8").split("\n")).toHaveLength(3);
 });
