@@ -150,9 +150,9 @@ function planTask(
   hasSubmodule: boolean,
 ): WorktreeTask {
   const parents = before.filter(() => chance.is(0.5)).slice(-2);
-  const items = Array.from({ length: chance.whole(1, 3) }, () => ({
+  const items = Array.from({ length: chance.whole(1, 4) }, () => ({
     pauseMs: chance.whole(0, 250),
-    acts: Array.from({ length: chance.whole(1, 5) }, (_, index) =>
+    acts: Array.from({ length: chance.whole(2, 7) }, (_, index) =>
       planAct(chance, `${id}-${index}-${chance.whole(0, 99)}`, hasSubmodule),
     ),
   }));
@@ -329,7 +329,7 @@ const planAim = (chance: Chance, some: readonly Aim["call"][]): Aim => ({
 });
 
 function planChaos(chance: Chance): Timed[] {
-  const kills = Array.from({ length: 14 }, () => ({
+  const kills = Array.from({ length: 16 }, () => ({
     atMs: chance.whole(400, lengthMs),
     kind: "kill" as const,
     who: chance.weighted({
@@ -344,7 +344,7 @@ function planChaos(chance: Chance): Timed[] {
     }),
     pick: chance.share(),
   }));
-  const aims = Array.from({ length: 5 }, () => ({
+  const aims = Array.from({ length: 8 }, () => ({
     atMs: chance.whole(0, lengthMs),
     kind: "aim" as const,
     aim: planAim(

@@ -37,6 +37,8 @@ import {
 /** A command that is still there after so long hangs. */
 const hangsMs = 60_000;
 const restMs = 60_000;
+const killPatienceMs = 500;
+const killPollMs = 10;
 /** More often no worker is told of a conflict. */
 const mostRounds = 6;
 /** What is wrong is mostly the same many times. */
@@ -252,15 +254,21 @@ class Storm {
     return `commit ${path}`;
   }
 
-  #kill(who: Role, pick: number): string {
+  /** The first that is there within a moment. */
+  async #kill(who: Role, pick: number): Promise<string> {
     const { mark } = this.ground;
-    const some = processesOf(mark).filter((each) => roleOf(each) === who);
-    const chosen = some[Math.floor(pick * some.length)];
-    if (chosen === undefined) return `no ${who}`;
-    if (!killOne(chosen, mark)) return `${who} had gone`;
-    if (who === "git" && chosen.cwd === this.root) this.#isHurt = true;
-    this.record.kills++;
-    return `kill ${who} ${chosen.pid} ${chosen.words.slice(0, 12).join(" ").slice(0, 200)}`;
+    for (const deadline = performance.now() + killPatienceMs; ; await Bun.sleep(killPollMs)) {
+      const some = processesOf(mark).filter((each) => roleOf(each) === who);
+      const chosen = some[Math.floor(pick * some.length)];
+      if (chosen === undefined) {
+        if (performance.now() > deadline) return `no ${who}`;
+        continue;
+      }
+      if (!killOne(chosen, mark)) continue;
+      if (chosen.cwd === this.root && chosen.words.some(isHurtful)) this.#isHurt = true;
+      this.record.kills++;
+      return `kill ${who} ${chosen.pid} ${chosen.words.join(" ").slice(0, 200)}`;
+    }
   }
 
   /** Null where there is nothing that it could be about. */
@@ -362,10 +370,10 @@ class Storm {
       for (const { rule, what } of found) violations.push({ rule: `${rule} (${when})`, what });
     };
     check("after the storm", await this.#rest());
-    const hurt = readAimed(this.ground).some(
-      ([, when, whom, cwd]) => when === "during" && whom !== "parent" && cwd === this.root,
+    this.#isHurt ||= readAimed(this.ground).some(
+      ([call, when, whom, cwd]) =>
+        isHurtful(call!) && when === "during" && whom !== "parent" && cwd === this.root,
     );
-    this.#isHurt ||= hurt;
     check("after the storm", this.#contents());
     if (this.#isHurt) this.#tidyUp();
     check("after the storm", this.#checkout());
@@ -531,6 +539,9 @@ const gitConfig = `[user]
 [advice]
 \tdetachedHead = false
 `;
+
+/** Calls of git that write in a checkout: one that is killed in its midst leaves it to a person. */
+const isHurtful = (word: string) => ["merge", "commit", "reset"].includes(word);
 
 const lines = (name: string) =>
   Array.from({ length: linesOfAFile }, (_, index) => `${name} line ${index}`);
