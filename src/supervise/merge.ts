@@ -79,6 +79,10 @@ export function bringHome(project: ProjectPaths, facts: Workable, way: Way, isKe
   const done = { into, rest, commits };
   if (isAncestor(root, tip, head))
     return { ...done, commit: head, ...leave(project, facts, { tip, as: head, into }, isKept) };
+  const before = worktree.merged;
+  // As it was squashed or rebased, say, and nothing has come since.
+  if (before !== null && before.tip === tip && isAncestor(root, before.as, head))
+    return { ...done, commits: 0, commit: head, ...leave(project, facts, before, isKept) };
 
   const { tree, conflicts } = mergedTree(root, head, tip);
   if (conflicts.length > 0)

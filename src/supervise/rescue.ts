@@ -17,8 +17,9 @@ import { step } from "../store/step.ts";
 import { stage } from "../store/tasks.ts";
 import { look, git, parts } from "../unix/git.ts";
 import { processesIn } from "../unix/processes.ts";
-import { submodulesOf } from "../unix/submodules.ts";
+import { brokenSubmodules, submodulesOf } from "../unix/submodules.ts";
 import {
+  checkoutPlace,
   commitOf,
   commitTree,
   countUnmerged,
@@ -141,7 +142,7 @@ export function takeDown(
     if (rest !== null) keep(ref, (tip = rest));
     else if (tip !== null && !isElsewhere(tip)) keep(ref, tip);
     const away = join(project.rescued, id, at);
-    if (saveApart(root, place, ref, keep, away)) rescued.folder = away;
+    if (saveApart(root, root, place, ref, keep, away)) rescued.folder = away;
   } else if (!isThere && isTaken(place.path)) {
     // Git does not know it any more: its files are all there is.
     const away = join(project.rescued, id, at);
@@ -195,33 +196,33 @@ function commitUnsaved(
   });
 }
 
-/** What a commit of the worktree could not hold; true where anything was moved into the folder `away`. */
+/**
+ * What a commit of the worktree could not hold; true where anything was moved into the folder `away`.
+ *
+ * @param home the same in the user's checkout
+ */
 function saveApart(
   root: string,
+  home: string,
   place: Place,
   ref: string,
   keep: (name: string, commit: string) => void,
   away: string,
 ): boolean {
-  for (const { path } of submodulesOf(place.path)) {
-    const inner = `${place.path}/${path}`;
-    if (!isTaken(`${inner}/.git`)) continue;
-    git(inner, ["add", "--all"]);
-    const head = commitOf(inner, "HEAD");
-    const tree = git(inner, ["write-tree"]).out.trim();
-    const isClean =
-      head !== null && look(inner, ["rev-parse", `${head}^{tree}`]).out.trim() === tree;
-    if (isClean && isTaken(`${root}/${path}/.git`) && commitOf(`${root}/${path}`, head) !== null)
-      continue;
-    const commit = isClean
-      ? head
-      : commitTree(inner, tree, head === null ? [] : [head], "Was not committed.");
-    const name = `${ref}-${path.replaceAll(/[^\w.-]+/g, "-")}`;
-    fetchInner(root, inner, commit, name);
-    keep(name, commit);
-  }
-  return withSnapshot(place, {}, ({ strangers, ignored }) => {
-    const changed = ignored.filter((path) => !isSame(`${place.path}/${path}`, `${root}/${path}`));
+  const within = submodulesOf(place.path)
+    .map(({ path }) => path)
+    .filter((path) => isTaken(`${place.path}/${path}/.git`));
+  const broken = brokenSubmodules(place.path);
+  const saved = within
+    .filter((path) => !broken.includes(path))
+    .map((path) => {
+      const inner = checkoutPlace(`${place.path}/${path}`);
+      const name = `${ref}-${path.replaceAll(/[^\w.-]+/g, "-")}`;
+      saveSubmodule(root, `${home}/${path}`, inner, name, keep);
+      return saveApart(root, `${home}/${path}`, inner, name, keep, join(away, path));
+    });
+  const isMoved = withSnapshot(place, {}, ({ strangers, ignored }) => {
+    const changed = ignored.filter((path) => !isSame(`${place.path}/${path}`, `${home}/${path}`));
     for (const path of [...strangers, ...changed]) {
       const to = join(away, path);
       mkdirSync(dirname(to), { recursive: true, mode: 0o700 });
@@ -229,6 +230,35 @@ function saveApart(
     }
     return strangers.length + changed.length > 0;
   });
+  return isMoved || saved.includes(true);
+}
+
+/** All that the submodule `home` of the checkout does not have: what is not committed, and what any branch of it holds. */
+function saveSubmodule(
+  root: string,
+  home: string,
+  inner: Place,
+  name: string,
+  keep: (name: string, commit: string) => void,
+): void {
+  const head = headOf(inner);
+  const rest = commitUnsaved(inner.path, inner, head, "A submodule");
+  const refs = look(inner.path, [
+    "for-each-ref",
+    "--format=%(objectname)",
+    "refs/heads",
+    "refs/stash",
+  ]);
+  const tips = new Set(
+    [rest ?? head ?? [], refs.out.split("\n").filter((line) => line !== "")].flat(),
+  );
+  const isThere = isTaken(`${home}/.git`);
+  for (const [index, tip] of [...tips].entries()) {
+    if (isThere && commitOf(home, tip) !== null) continue;
+    const each = index === 0 ? name : `${name}-${index}`;
+    fetchInner(root, inner.path, tip, each);
+    keep(each, tip);
+  }
 }
 
 /** As one that was copied and left as it was. */

@@ -1,12 +1,14 @@
 /** Submodules of a worktree: those that the checkout has are taken from there, without the network. */
 
-import { existsSync } from "node:fs";
+import { existsSync, readdirSync, rmSync } from "node:fs";
+import { failed } from "../core/error.ts";
 import { git, look, parts } from "./git.ts";
 
-/** Throws where one that the checkout has cannot be had. */
+/** Throws where one that the checkout has cannot be had. No worker has been in `to` yet. */
 export function addSubmodules(from: string, to: string): void {
   for (const { name, path } of submodulesOf(to)) {
     if (!existsSync(`${from}/${path}/.git`)) continue;
+    removeHalfCloned(to, name, path);
     const source = look(`${from}/${path}`, ["rev-parse", "--absolute-git-dir"]).out.trim();
     const { out: url } = look(`${from}/${path}`, ["config", "--get", "remote.origin.url"]);
     const local = ["-c", "protocol.file.allow=always", "-c", `submodule.${name}.url=${source}`];
@@ -20,11 +22,37 @@ export function addSubmodules(from: string, to: string): void {
       path,
     ]);
     if (code !== 0)
-      throw new Error(`the submodule ${path} could not be had: ${err.split("\n").at(-1)}`);
+      throw failed(
+        "submodule",
+        `the submodule ${path} could not be had: ${err.split("\n").at(-1)}`,
+        `git submodule status ${path}`,
+      );
     if (url.trim() !== "") git(`${to}/${path}`, ["remote", "set-url", "origin", url.trim()]);
     addSubmodules(`${from}/${path}`, `${to}/${path}`);
   }
 }
+
+/** Git was killed while it cloned it: it would neither go on with that nor begin again. */
+function removeHalfCloned(to: string, name: string, path: string): void {
+  const own = look(to, ["rev-parse", "--absolute-git-dir"]).out.trim();
+  const repository = `${own}/modules/${name}`;
+  if (own === "" || !existsSync(repository)) return;
+  const head = look(to, ["--git-dir", repository, "rev-parse", "--verify", "--quiet", "HEAD"]);
+  if (head.code === 0) return;
+  rmSync(repository, { recursive: true, force: true });
+  for (const file of existsSync(`${to}/${path}`) ? readdirSync(`${to}/${path}`) : [])
+    rmSync(`${to}/${path}/${file}`, { recursive: true, force: true });
+}
+
+/** Those that git cannot look into: they have no repository any more, or it is not whole. */
+export const brokenSubmodules = (checkout: string): string[] =>
+  submodulesOf(checkout)
+    .map(({ path }) => path)
+    .filter(
+      (path) =>
+        existsSync(`${checkout}/${path}/.git`) &&
+        look(`${checkout}/${path}`, ["rev-parse", "--verify", "--quiet", "HEAD"]).code !== 0,
+    );
 
 /** As its `.gitmodules` names them. */
 export function submodulesOf(checkout: string): { name: string; path: string }[] {

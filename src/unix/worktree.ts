@@ -9,6 +9,7 @@ import {
   lstatSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   renameSync,
   rmSync,
@@ -19,7 +20,7 @@ import { tmpdir } from "node:os";
 import { basename, join, resolve } from "node:path";
 import { failed } from "../core/error.ts";
 import { git, type GitAnswer, look, parts } from "./git.ts";
-import { submodulesOf } from "./submodules.ts";
+import { brokenSubmodules, submodulesOf } from "./submodules.ts";
 
 const addMs = 300_000;
 
@@ -150,7 +151,7 @@ export const treeOf = (cwd: string, commit: string) =>
 export interface Snapshot {
   /** The tree of all that stands there, committed or not; ignored files are not in it. */
   tree: string;
-  /** Repositories within it that it does not know: a tree could hold but their names, and does not. */
+  /** Repositories within it that it does not know, or cannot look into: a tree could hold but their names, and does not. */
   strangers: string[];
   /** Files that are ignored one by one; whole folders that are, are left out. */
   ignored: string[];
@@ -185,10 +186,10 @@ export function withSnapshot<T>(
   const run = (args: readonly string[], input?: string) =>
     look(place.path, args, { env: here, ...(input !== undefined && { input }), timeoutMs: addMs });
   const ask = (args: readonly string[], input?: string) => needed(run(args, input));
-  /** Repositories that have no commit: git does not take even their names, nor anything beside them. */
-  let unborn: string[] = [];
+  /** Repositories that have no commit, or are not whole: git does not take even their names, nor anything beside them. */
+  let without: string[] = [];
   const addAll = () => {
-    const besides = unborn.map((inner) => `:(exclude,literal)${inner}`);
+    const besides = without.map((inner) => `:(exclude,literal)${inner}`);
     return run(["-c", "advice.addEmbeddedRepo=false", "add", "--all", "--", ".", ...besides]);
   };
   const take = () => {
@@ -200,8 +201,9 @@ export function withSnapshot<T>(
     const added = addAll();
     if (added.code === 0) return added;
     const untracked = parts(run(["ls-files", "--others", "--exclude-standard", "-z"]).out);
-    unborn = untracked.filter((path) => path.endsWith("/")).map((path) => path.slice(0, -1));
-    return unborn.length === 0 ? added : addAll();
+    const unborn = untracked.filter((path) => path.endsWith("/")).map((path) => path.slice(0, -1));
+    without = [...unborn, ...brokenSubmodules(place.path)];
+    return without.length === 0 ? added : addAll();
   };
   try {
     const isCopied = paths === undefined && copyIndex(`${place.admin}/index`, index);
@@ -217,7 +219,7 @@ export function withSnapshot<T>(
       .filter((inner) => isStranger(`${place.path}/${inner}`, submodules.has(inner)));
     if (known.length > 0)
       ask(["update-index", "--force-remove", "-z", "--stdin"], known.join("\0"));
-    const strangers = [...known, ...unborn];
+    const strangers = [...known, ...without.filter((path) => holdsFiles(`${place.path}/${path}`))];
     const tree = ask(["write-tree"]).trim();
     const others = ["ls-files", "--others", "--ignored", "--exclude-standard", "--directory", "-z"];
     const ignored =
@@ -231,6 +233,8 @@ export function withSnapshot<T>(
 /** A repository of its own, or a worktree of one: all that is in there is its alone. */
 const isStranger = (inner: string, isSubmodule: boolean) =>
   isFolder(`${inner}/.git`) || (!isSubmodule && isTaken(`${inner}/.git`));
+
+const holdsFiles = (folder: string) => readdirSync(folder).some((name) => name !== ".git");
 
 /** With its time: what was written just after it must not look as if it had been there before. */
 function copyIndex(from: string, to: string): boolean {

@@ -4,7 +4,7 @@
  */
 
 import { expect, test } from "bun:test";
-import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { binary, type Ran, type Scene, scene } from "./scene.ts";
 
@@ -214,4 +214,51 @@ test("a worktree stays where a worker came and went while its work was being bro
   const { out } = await s.dispatchWith({ env }, "merge", "it");
   expect(out).toContain("its worktree stays");
   expect(readFileSync(join(s.worktree("it"), "new"), "utf8").split("\n")).toHaveLength(3);
+});
+
+const library = `
+  git init -q "$HOME/library" && cd "$HOME/library" && echo lib >lib && echo '*.log' >.gitignore
+  git add -A && git -c user.email=a@b -c user.name=a commit -qm lib
+  cd - >/dev/null && git -c protocol.file.allow=always submodule --quiet add "$HOME/library" lib`;
+
+test("all of a submodule is kept: other branches, and what is not committed or ignored", async () => {
+  const s = repository(
+    `cd lib; git config user.email a@b; git config user.name a
+    git switch -qc side; echo on a branch >new; git add -A; git commit -qm side; git switch -q -
+    echo uncommitted >rest; echo ignored >it.log; cd ..`,
+    library,
+  );
+  await done(s, "it");
+  expect((await s.dispatch("clean", "it", "--unmerged")).exit).toBe(0);
+  expect(s.reachable()).toContain("on a branch");
+  expect(s.reachable()).toContain("uncommitted");
+  expect(textBelow(join(s.project, ".dispatch/rescued/it"))).toContain("ignored");
+});
+
+test("a submodule that git was killed in while it cloned it is cloned again", async () => {
+  const s = repository("cat lib/lib >new", library);
+  await s.killed("before", "submodule --quiet update", "run", "--worktree", "--id", "it", "x");
+  await s.dispatch("wait", "it");
+  mkdirSync(join(s.project, ".git/worktrees/dispatch-it/modules/lib/objects"), { recursive: true });
+  mkdirSync(join(s.worktree("it"), "lib"), { recursive: true });
+  writeFileSync(
+    join(s.worktree("it"), "lib/.git"),
+    `gitdir: ${s.project}/.git/worktrees/dispatch-it/modules/lib\n`,
+  );
+  expect((await s.dispatch("merge", "it", "--keep")).exit).toBe(0);
+  await s.dispatch("resume", "it");
+  await s.dispatch("wait", "it");
+  await s.dispatch("merge", "it");
+  expect(readFileSync(join(s.project, "new"), "utf8")).toBe("lib\n");
+});
+
+test("what was squashed is not brought home again, nor in conflict with what came there since", async () => {
+  const s = repository("echo mine >shared");
+  await done(s, "it");
+  await s.dispatch("merge", "it", "--squash", "--keep");
+  writeFileSync(join(s.project, "shared"), "yours\n");
+  s.git("commit", "-qam", "later");
+  const { exit, out } = await s.dispatch("merge", "it");
+  expect({ exit, out }).toMatchObject({ exit: 0, out: expect.stringContaining("has all of it") });
+  expect(s.git("log", "--format=%s", "-1")).toBe("later");
 });
