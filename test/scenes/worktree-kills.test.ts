@@ -6,6 +6,7 @@
 import { expect, test } from "bun:test";
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { appears } from "./machine.ts";
 import { binary, type Ran, type Scene, scene } from "./scene.ts";
 
 const realGit = Bun.which("git")!;
@@ -13,8 +14,8 @@ const realGit = Bun.which("git")!;
 interface Repository extends Scene {
   /** The user's own git, in the checkout. */
   git: (...args: string[]) => string;
-  /** Runs `dispatch ARGV`, which is ended before or after the first call of git whose words hold `call`. */
-  killed: (when: "before" | "after", call: string, ...argv: string[]) => Promise<Ran>;
+  /** Runs `dispatch ARGV`, which is ended before or after the first call of git whose words hold `call`; or while git goes on. */
+  killed: (when: "before" | "after" | "beneath", call: string, ...argv: string[]) => Promise<Ran>;
   worktree: (id: string) => string;
   /** Every content that git can reach from a ref or a worktree's HEAD. */
   reachable: () => string;
@@ -48,6 +49,7 @@ function repository(work: string, before = ""): Repository {
      case "\${AIM:-}" in
      before) case "$*" in *"$AIM_CALL"*) kill -9 $PPID $$ ;; esac ;;
      after) case "$*" in *"$AIM_CALL"*) ${realGit} "$@"; kill -9 $PPID $$ ;; esac ;;
+     beneath) case "$*" in *"$AIM_CALL"*) kill -9 $PPID; ${realGit} "$@"; : >"$GATES/over"; exit ;; esac ;;
      beside) case "$*" in *"$AIM_CALL"*) mkdir "$GATES/beside" 2>/dev/null && AIM= sh -c "$AIM_RUN" >/dev/null 2>&1 ;; esac ;;
      esac
      exec ${realGit} "$@"`,
@@ -261,4 +263,45 @@ test("what was squashed is not brought home again, nor in conflict with what cam
   const { exit, out } = await s.dispatch("merge", "it");
   expect({ exit, out }).toMatchObject({ exit: 0, out: expect.stringContaining("has all of it") });
   expect(s.git("log", "--format=%s", "-1")).toBe("later");
+});
+
+test.each(["", "--squash", "--rebase"])(
+  "git brings a merge %s to its end when its caller is killed",
+  async (way) => {
+    const s = repository("echo 2 >new; sed -i s/1/one/ shared");
+    await done(s, "it");
+    writeFileSync(join(s.project, "shared"), "1\n2\n3\n4\n5\n6\n7\n8\nnine\n");
+    s.git("commit", "-qam", "mine");
+    const words = ["merge", "it", ...(way === "" ? [] : [way])];
+    await s.killed(
+      "beneath",
+      way === "" ? "merge --no-edit" : way === "--squash" ? "merge --squash" : "--ff-only",
+      ...words,
+    );
+    await appears(join(s.env["GATES"]!, "over"));
+    expect(s.git("status", "--porcelain", "--untracked-files=no")).not.toMatch(/^.[^ ]/m);
+    expect(s.git("ls-files", "--others", "--exclude-standard")).toBe("");
+    expect((await s.dispatch(...words)).exit).toBe(0);
+    expect(readFileSync(join(s.project, "shared"), "utf8")).toBe(
+      "one\n2\n3\n4\n5\n6\n7\n8\nnine\n",
+    );
+    expect(s.git("status", "--porcelain", "--untracked-files=no")).toBe("");
+  },
+);
+
+test("a task whose parents conflict waits for somebody, also when it was resumed", async () => {
+  const s = repository('echo "$DISPATCH_TASK" >shared');
+  await done(s, "a");
+  await done(s, "b");
+  await s.dispatch("run", "--worktree", "--id", "c", "--after", "a", "--after", "b", "x");
+  expect((await s.task("c")).state).toBe("held");
+  // A run that could not start, as of one whose worker's program was missing just then.
+  const run = s.path("c", "runs/001");
+  mkdirSync(run);
+  const record = JSON.parse(s.file("a", "runs/001/command.json")!);
+  writeFileSync(join(run, "command.json"), JSON.stringify({ ...record, argv: [] }));
+  writeFileSync(join(run, "exit"), "127\n");
+  writeFileSync(join(run, "log"), "");
+  await s.dispatch("resume", "c");
+  expect(await s.task("c")).toMatchObject({ state: "failed", cause: "conflict" });
 });
