@@ -40,7 +40,7 @@ const restMs = 60_000;
 const killPatienceMs = 500;
 const killPollMs = 10;
 /** More often no worker is told of a conflict. */
-const mostRounds = 6;
+const mostRounds = 5;
 /** What is wrong is mostly the same many times. */
 const mostTold = 8;
 
@@ -89,6 +89,7 @@ class Storm {
   readonly #dirty = new Set<string>();
   /** A git that worked in the checkout was itself killed: it takes a person to tidy up. */
   #isHurt = false;
+  readonly #home = new Set<string>();
   #edits = 0;
   #own = "";
 
@@ -460,6 +461,9 @@ class Storm {
   #tidyUp(): void {
     this.#did("tidy up");
     this.#removeLocks();
+    const own = [...this.#dirty].map(
+      (path) => [path, readFileSync(join(this.root, path))] as const,
+    );
     if (existsSync(join(this.root, ".git/MERGE_HEAD"))) this.#git(["merge", "--abort"]);
     const { out } = this.#git(["status", "--porcelain", "-z", "--no-renames"]);
     for (const entry of out.split("\0").filter(Boolean)) {
@@ -470,6 +474,7 @@ class Storm {
         rmSync(join(this.root, path), { recursive: true, force: true });
     }
     rmSync(join(this.root, ".git/SQUASH_MSG"), { force: true });
+    for (const [path, bytes] of own) writeFileSync(join(this.root, path), bytes);
   }
 
   /** As git tells a person to, when no git is left. */
@@ -481,6 +486,23 @@ class Storm {
       }
   }
 
+  /** Whoever is told of a conflict mends it; nobody else brings anything home meanwhile. */
+  async #bringHome(id: string, turn: number): Promise<void> {
+    for (let round = 0; round < mostRounds; round++) {
+      const way = ways[(turn + round) % ways.length]!;
+      const words = this.#wordsOf({ verb: "merge", task: id, way, keep: false })!;
+      const { exit, err } = await this.#dispatch(words);
+      if (exit === 0) {
+        this.#home.add(id);
+        return;
+      }
+      this.#did(`${id} is not merged: ${err}`);
+      if (!err.includes("conflict")) return;
+      await this.#dispatch(["resume", id]);
+      await this.#dispatch(["wait", id, "--json", "--timeout", "20s"]);
+    }
+  }
+
   async #bringAllHome(): Promise<Violation[]> {
     // What was edited and not committed would be in the way.
     for (const path of this.#dirty) {
@@ -488,30 +510,17 @@ class Storm {
       this.#git(["commit", "--quiet", "-m", "the user's last", "--", path]);
     }
     this.#dirty.clear();
-    const gone = new Set<string>();
     for (let round = 0; round < mostRounds; round++) {
-      let shown = await this.#shown();
-      for (const { id, state } of shown)
-        if (state !== "done" && !gone.has(id)) await this.#dispatch(["resume", id]);
+      for (const { id, state } of await this.#shown())
+        if (state !== "done") await this.#dispatch(["resume", id]);
       const restless = await this.#rest();
       if (restless.length > 0) return restless;
-      shown = await this.#shown();
-      for (const [index, { id, state }] of shown.entries()) {
-        if (gone.has(id)) continue;
-        const way = ways[(index + round) % ways.length]!;
-        const words = this.#wordsOf({ verb: "merge", task: id, way, keep: false })!;
-        const { exit, err } = await this.#dispatch(words);
-        if (exit === 0) gone.add(id);
-        else if (err.includes("conflict")) await this.#dispatch(["resume", id]);
-        else this.#did(`${id} (${state}) is not merged: ${err}`);
-      }
-      const isHome = (await this.#shown()).every(({ id }) => gone.has(id));
-      if (isHome) break;
-      const still = await this.#rest();
-      if (still.length > 0) return still;
+      const away = (await this.#shown()).filter(({ id }) => !this.#home.has(id));
+      for (const [index, { id }] of away.entries()) await this.#bringHome(id, index + round);
+      if (away.length === 0) break;
     }
     const unmerged = (await this.#shown()).filter(
-      ({ id, state }) => !gone.has(id) && state === "done",
+      ({ id, state }) => !this.#home.has(id) && state === "done",
     );
     const { exit, err } = await this.#dispatch(["clean", "--unmerged", "--all"]);
     return [
