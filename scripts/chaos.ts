@@ -6,6 +6,7 @@
  *     bun run chaos --seed 42 --storms 1      one of them again
  *     bun run chaos --seed 42 --plan          what would happen in it
  *     bun run chaos --again                   all that have failed once
+ *     bun run chaos --worktrees               storms of tasks in git worktrees instead; with --seed and all
  */
 
 import {
@@ -34,6 +35,8 @@ import { comeBack, goDown, started } from "./chaos/reboot.ts";
 import { coverageText, hasFailed, type Result, stepsHit, stormText } from "./chaos/report.ts";
 import { tokenVariable } from "./chaos/script.ts";
 import { type Record, recordFile, runStorm } from "./chaos/storm.ts";
+import { planWorktrees } from "./chaos/worktree-plan.ts";
+import { runWorktreeStorm } from "./chaos/worktrees.ts";
 
 /** A storm that is not over by then never is. */
 const stormTimeoutMs = 240_000;
@@ -51,6 +54,7 @@ const { values: given } = parseArgs({
     again: { type: "boolean", default: false },
     many: { type: "boolean", default: false },
     reboot: { type: "boolean", default: false },
+    worktrees: { type: "boolean", default: false },
     plan: { type: "boolean", default: false },
     keep: { type: "boolean", default: false },
     folder: { type: "string" },
@@ -70,6 +74,11 @@ function checkAgain(folder: string): void {
 }
 
 async function one(folder: string): Promise<void> {
+  if (given.worktrees) {
+    const program = join(folder, "../program");
+    const { violations } = await runWorktreeStorm(planWorktrees(seed), folder, program);
+    return writeFileSync(join(folder, violationsFile), JSON.stringify(violations));
+  }
   const plan = planStorm(seed);
   const isMissing = process.env[missingVariable] !== undefined;
   const place = { ...plan, ground: isMissing ? "plain" : plan.ground } as const;
@@ -165,7 +174,9 @@ async function storms(seeds: readonly number[], jobs: number): Promise<number> {
   );
   if (bad.length > 0)
     console.log(
-      bad.map((result) => `again: bun run chaos --seed ${result.seed} --storms 1`).join("\n"),
+      bad
+        .map(({ seed: its }) => `again: bun run chaos${which} --seed ${its} --storms 1`)
+        .join("\n"),
     );
   const kept = given.keep ? results : bad;
   for (const result of results)
@@ -174,13 +185,26 @@ async function storms(seeds: readonly number[], jobs: number): Promise<number> {
   return bad.length > 0 ? 1 : 0;
 }
 
+const which = given.worktrees ? " --worktrees" : "";
+
+/** What is told of it, and its command line; null where this machine has no such place as it wants. */
+function outlineOf(seedOfIt: number, argv: string[]) {
+  if (given.worktrees) {
+    const { tasks, hasSubmodule } = planWorktrees(seedOfIt);
+    return { tasks, ground: hasSubmodule ? "submodule" : "worktrees", wanted: argv };
+  }
+  const plan = planStorm(seedOfIt);
+  return { tasks: plan.tasks, ground: plan.ground, wanted: placed(plan, argv) };
+}
+
 /** A process of its own, in the place that its plan wants. */
 async function storm(seedOfIt: number, parent: string): Promise<Result> {
-  const plan = planStorm(seedOfIt);
   const folder = join(parent, `seed-${seedOfIt}`);
   mkdirSync(folder);
-  const argv = [...self, "--one", "--seed", String(seedOfIt), "--folder", folder];
-  const wanted = placed(plan, argv);
+  const kind = given.worktrees ? ["--worktrees"] : [];
+  const argv = [...self, ...kind, "--one", "--seed", String(seedOfIt), "--folder", folder];
+  const plan = outlineOf(seedOfIt, argv);
+  const { wanted } = plan;
   const ground = wanted === null ? `plain, for want of: ${plan.ground}` : plan.ground;
   const startedMs = performance.now();
   const child = Bun.spawn(wanted ?? argv, {
@@ -234,7 +258,8 @@ function buildProgram(folder: string): void {
 }
 
 // Last: all that is named above is there.
-if (given.plan) console.log(JSON.stringify(planStorm(seed), null, 1));
+if (given.plan)
+  console.log(JSON.stringify(given.worktrees ? planWorktrees(seed) : planStorm(seed), null, 1));
 else if (given.check !== undefined) checkAgain(given.check);
 else if (given.one) await one(given.folder!);
 else if (given.back) await back(given.folder!);

@@ -144,11 +144,13 @@ async function report(error: unknown, argv: readonly string[]): Promise<number> 
   return argv[0] === "hook" ? 1 : known.exitCode;
 }
 
-/** What the operating system refused, in its own words: a full disk, a read-only folder. */
+/** What the operating system refused, or git, in its own words: a full disk, a read-only folder. */
 function systemError(
   error: unknown,
   DispatchError: typeof import("./core/error.ts").DispatchError,
 ): InstanceType<typeof DispatchError> | null {
+  if (error instanceof Error && error.name === "GitFailed")
+    return new DispatchError("failed", "git", error.message, "git status");
   const { code, path, syscall } = error as NodeJS.ErrnoException;
   if (!(error instanceof Error) || code === undefined || syscall === undefined) return null;
   const reasons: Record<string, string> = {

@@ -51,7 +51,7 @@ function processAt(pid: number): Process | null {
 
 function kindOf(words: readonly string[]): Kind {
   if (words.includes("dispatch-shim")) return "shim";
-  if (words[1]?.endsWith("/agent.ts")) return "worker";
+  if (/\/(?:worktree-)?agent\.ts$/.test(words[1] ?? "")) return "worker";
   if (basename(words[0] ?? "") !== "dispatch") return "other";
   switch (words[1]) {
     case "supervise":

@@ -2,7 +2,7 @@
 
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { steps } from "../../src/store/step.ts";
+import { steps, worktreeSteps } from "../../src/store/step.ts";
 import type { Violation } from "./check.ts";
 
 /** How a storm ended. */
@@ -35,7 +35,9 @@ export function stormText(result: Result): string {
 
 /** Who was ended at which step, as the processes wrote it down just before. */
 export function stepsHit(folders: readonly string[]): Map<string, Map<string, number>> {
-  const hits = new Map<string, Map<string, number>>(steps.map((name) => [name, new Map()]));
+  const hits = new Map<string, Map<string, number>>(
+    [...steps, ...worktreeSteps].map((name) => [name, new Map()]),
+  );
   for (const folder of folders) {
     const path = join(folder, "steps");
     const lines = existsSync(path) ? readFileSync(path, "utf8").split("\n") : [];

@@ -70,6 +70,13 @@ export const worktreePath = (project: ProjectPaths, id: string) =>
 /** The task whose worktree that folder is, or null for any other folder. */
 export const worktreeTask = (folder: string) =>
   folder.startsWith(worktreePrefix) ? folder.slice(worktreePrefix.length) : null;
+/** The worktree that a process rebases in, below `staging/`. */
+export const rebaseName = (pid: number) => `rebase-${pid}`;
+/** The process whose it is, or null for any other folder. */
+export const rebaser = (folder: string) => {
+  const pid = /^rebase-(\d+)$/.exec(folder)?.[1];
+  return pid === undefined ? null : Number(pid);
+};
 /** The project's root for a folder that is a worktree of one of its tasks; any other folder as it is. */
 export const rootAbove = (folder: string) =>
   /^(.+)\/\.dispatch\/worktrees\/dispatch-[a-z0-9-]+$/.exec(folder)?.[1] ?? folder;

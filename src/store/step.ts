@@ -25,7 +25,16 @@ export const steps = [
   "before the supervisor lets go",
   "before the supervisor acts",
 ] as const;
-export type Step = (typeof steps)[number];
+/** Those on the way of a task's worktree: for storms of their own. */
+export const worktreeSteps = [
+  "after a worktree is added",
+  "after work is saved",
+  "after a worktree is moved out",
+  "before a branch is removed",
+  "after work is brought home",
+  "after a task is moved out",
+] as const;
+export type Step = (typeof steps | typeof worktreeSteps)[number];
 
 let passed = 0;
 

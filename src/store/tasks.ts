@@ -18,6 +18,7 @@ import {
   taskPathsIn,
 } from "./paths.ts";
 import { create, isErrno, replace } from "./publish.ts";
+import { step } from "./step.ts";
 import { branchingEntries } from "./worktrees.ts";
 import { isFile, readFolders, readText } from "./read.ts";
 
@@ -120,6 +121,7 @@ export function removeTask(
   const stagedFolder = stage(project);
   const moved = taskPathsIn(join(stagedFolder, task.id), task.id);
   renameSync(task.folder, moved.folder);
+  step("after a task is moved out");
   let mayGo = false;
   try {
     mayGo = isIdle(moved);

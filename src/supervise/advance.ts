@@ -76,13 +76,17 @@ export async function advance(
 function begin(
   project: ProjectPaths,
   task: TaskPaths,
-  { asked, worktree }: Facts & { asked: Asked },
+  { asked, worktree, run }: Facts & { asked: Asked },
 ): string | null {
   if (asked.worktree === null || worktree !== null) return null;
   const begins = beginning(project, { ...asked, worktree: asked.worktree });
   if (begins.kind === "clash") {
     const { said } = begins;
-    giveUp(runPaths(task, 0), { cause: "conflict", evidence: said, resetsAtMs: null });
+    giveUp(runPaths(task, run?.number ?? 0), {
+      cause: "conflict",
+      evidence: said,
+      resetsAtMs: null,
+    });
     note(project, task.id, `held: ${said}`);
     return said;
   }

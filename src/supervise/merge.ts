@@ -9,21 +9,16 @@ import { failed, refused } from "../core/error.ts";
 import { derive, isLive } from "../core/state.ts";
 import type { Facts } from "../core/task.ts";
 import { branchOf, type Conflict, type Worktree } from "../core/worktree.ts";
-import { type ProjectPaths, taskPaths, worktreePath } from "../store/paths.ts";
+import { type ProjectPaths, rebaseName, taskPaths } from "../store/paths.ts";
+import { step } from "../store/step.ts";
 import { stage } from "../store/tasks.ts";
 import { writeWorktree } from "../store/worktrees.ts";
-import { git, look } from "../unix/git.ts";
-import {
-  commitOf,
-  forgetWorktree,
-  isAncestor,
-  isTaken,
-  mergedTree,
-  standing,
-  updateRef,
-} from "../unix/worktree.ts";
-import { type Rescued, rescueRef, takeDown } from "./rescue.ts";
-import { commitRest } from "./worktree.ts";
+import { git, type GitAnswer, look } from "../unix/git.ts";
+import { commitOf, isAncestor, mergedTree, standing, treeOf } from "../unix/repository.ts";
+import { forgetWorktree, isWhole, worktreePlace } from "../unix/worktree.ts";
+import { observe } from "./observe.ts";
+import { type Rescued, takeDown } from "./rescue.ts";
+import { commitRest, placeOf } from "./worktree.ts";
 
 export type Way = "merge" | "squash" | "rebase";
 
@@ -76,8 +71,12 @@ export function bringHome(project: ProjectPaths, facts: Workable, way: Way, isKe
   const done = { into, rest, commits };
   if (isAncestor(root, tip, head))
     return { ...done, commit: head, ...leave(project, facts, { tip, as: head, into }, isKept) };
+  const before = worktree.merged;
+  // As it was squashed or rebased, say, and nothing has come since.
+  if (before !== null && before.tip === tip && isAncestor(root, before.as, head))
+    return { ...done, commits: 0, commit: head, ...leave(project, facts, before, isKept) };
 
-  const conflicts = mergedTree(root, head, tip).conflicts;
+  const { tree, conflicts } = mergedTree(root, head, tip);
   if (conflicts.length > 0)
     throw conflicting(project, facts, { target: into, commit: head, files: conflicts });
   switch (way) {
@@ -85,7 +84,7 @@ export function bringHome(project: ProjectPaths, facts: Workable, way: Way, isKe
       merge(root, tip, `Merge ${branchOf(id)}: ${titleOf(facts)}`);
       break;
     case "squash":
-      squash(root, tip, titleOf(facts));
+      squash(root, tip, titleOf(facts), { head, tree });
       break;
     case "rebase": {
       const rebased = rebase(project, tip, head);
@@ -94,6 +93,7 @@ export function bringHome(project: ProjectPaths, facts: Workable, way: Way, isKe
       brought(git(root, ["merge", "--ff-only", "--quiet", rebased]), root);
     }
   }
+  step("after work is brought home");
   const as = commitOf(root, "HEAD")!;
   const left = leave(project, facts, { tip, as, into }, isKept);
   return { ...done, commit: as, ...left };
@@ -119,7 +119,7 @@ function home(root: string, target: string | null): { into: string; head: string
 /** Its last commit, with all that its worker has left. */
 function endOf(project: ProjectPaths, facts: Workable): { tip: string; files: number } {
   const { id, worktree } = facts;
-  if (isTaken(worktreePath(project, id))) return commitRest(project, facts);
+  if (isWhole(placeOf(project, id))) return commitRest(project, facts);
   const tip = commitOf(project.root, `refs/heads/${branchOf(id)}`) ?? worktree.merged?.tip ?? null;
   if (tip === null)
     throw failed(
@@ -140,45 +140,56 @@ function conflicting(project: ProjectPaths, { id, worktree }: Workable, conflict
   );
 }
 
-function brought(
-  { code, out, err }: { code: number; out: string; err: string },
-  root: string,
-): void {
-  if (code === 0) return;
+function brought(answer: GitAnswer, root: string): void {
+  if (answer.code === 0) return;
   if (commitOf(root, "MERGE_HEAD") !== null) git(root, ["merge", "--abort"]);
-  throw failed(
+  throw notMerged(root, answer);
+}
+
+function notMerged(root: string, { code, out, err }: GitAnswer) {
+  const isLeft =
+    commitOf(root, "MERGE_HEAD") !== null || look(root, ["diff", "--cached", "--quiet"]).code !== 0;
+  return failed(
     "not_merged",
-    `git would not: ${err || out.trim()}`,
-    "git status; the checkout is as it was",
+    `git would not: ${err || out.trim() || `exit code ${code}`}`,
+    isLeft
+      ? "git status: the checkout is in the middle of it; git reset --merge takes that back"
+      : "git status; the checkout is as it was",
   );
 }
 
 const merge = (root: string, tip: string, message: string) =>
   brought(git(root, ["merge", "--no-edit", "--quiet", "-m", message, tip]), root);
 
-function squash(root: string, tip: string, message: string): void {
-  if (look(root, ["diff", "--cached", "--quiet"]).code !== 0)
+/** @param merged what comes of it, and the commit that it comes on */
+function squash(
+  root: string,
+  tip: string,
+  message: string,
+  merged: { head: string; tree: string },
+): void {
+  // One that was killed may have got as far as the commit, or as far as staging it.
+  if (treeOf(root, merged.head) === merged.tree) return;
+  const isStaged = look(root, ["diff", "--cached", "--quiet"]).code !== 0;
+  if (isStaged && look(root, ["write-tree"]).out.trim() !== merged.tree)
     throw refused(
       "staged",
       "the checkout has staged changes, which would be committed with it",
       "git commit, or git restore --staged .",
     );
-  brought(git(root, ["merge", "--squash", "--quiet", tip]), root);
-  const { code, out, err } = git(root, ["commit", "--quiet", "--file=-"], { input: message });
-  if (code === 0) return;
+  const said = isStaged ? null : git(root, ["merge", "--squash", "--quiet", tip]);
+  const commit = ["commit", "--quiet", "--file=-"];
+  const answer = said !== null && said.code !== 0 ? said : git(root, commit, { input: message });
+  if (answer.code === 0) return;
   git(root, ["reset", "--quiet", "--merge"]);
-  throw failed(
-    "not_merged",
-    `git would not commit: ${err || out.trim()}`,
-    "git status; the checkout is as it was",
-  );
+  throw notMerged(root, answer);
 }
 
 /** The last of the rebased commits, or the files that they conflict in. In a folder of our own: whose worktree it is, is not touched. */
 function rebase(project: ProjectPaths, tip: string, onto: string): string | string[] {
   const { root } = project;
   const staged = stage(project);
-  const path = join(staged, `rebase-${crypto.randomUUID().slice(0, 8)}`);
+  const path = join(staged, rebaseName(process.pid));
   try {
     brought(git(root, ["worktree", "add", "--quiet", "--detach", path, tip]), root);
     const { code, err } = git(path, ["rebase", "--quiet", onto], { env: { GIT_EDITOR: "true" } });
@@ -192,7 +203,7 @@ function rebase(project: ProjectPaths, tip: string, onto: string): string | stri
       );
     return files.split("\n");
   } finally {
-    forgetWorktree(root, path);
+    forgetWorktree(root, worktreePlace(root, path));
     rmSync(staged, { recursive: true, force: true });
   }
 }
@@ -204,22 +215,18 @@ function leave(
   merged: NonNullable<Worktree["merged"]>,
   isKept: boolean,
 ): Pick<Home, "kept" | "rescued"> {
-  const { root } = project;
   const { id } = facts;
-  const worktree = { ...facts.worktree, merged, conflict: null };
-  writeWorktree(taskPaths(project, id), worktree);
-  const rescued: Rescued = { refs: [], folder: null };
-  if (isKept) return { kept: "as the config says", rescued };
+  writeWorktree(taskPaths(project, id), { ...facts.worktree, merged, conflict: null });
+  const nothing: Rescued = { refs: [], folder: null };
+  if (isKept) return { kept: "as the config says", rescued: nothing };
   try {
-    // What was squashed or rebased is in no branch as it was.
-    if (!isAncestor(root, merged.tip, merged.as)) {
-      const ref = rescueRef(id);
-      updateRef(root, ref, merged.tip);
-      rescued.refs.push(ref);
-    }
-    const { refs, folder } = takeDown(project, { id, worktree }, titleOf(facts));
-    return { kept: null, rescued: { refs: [...rescued.refs, ...refs], folder } };
+    // What was squashed or rebased is in no branch as it was, and so is kept.
+    const isIdle = () => {
+      const now = observe(taskPaths(project, id));
+      return !isLive(derive(now)) && now.run?.number === facts.run?.number;
+    };
+    return { kept: null, rescued: takeDown(project, facts, titleOf(facts), isIdle) };
   } catch (error) {
-    return { kept: error instanceof Error ? error.message : String(error), rescued };
+    return { kept: error instanceof Error ? error.message : String(error), rescued: nothing };
   }
 }

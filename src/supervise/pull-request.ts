@@ -5,7 +5,8 @@ import { branchOf } from "../core/worktree.ts";
 import { type ProjectPaths, worktreePath } from "../store/paths.ts";
 import { git, look } from "../unix/git.ts";
 import { runForOutput } from "../unix/spawn.ts";
-import { commitOf, isTaken } from "../unix/worktree.ts";
+import { commitOf } from "../unix/repository.ts";
+import { isTaken } from "../unix/worktree.ts";
 import type { Workable } from "./merge.ts";
 import { commitRest } from "./worktree.ts";
 

@@ -13,24 +13,28 @@ import { refused } from "../core/error.ts";
 import type { Facts } from "../core/task.ts";
 import { branchOf } from "../core/worktree.ts";
 import { type ProjectPaths, worktreePath } from "../store/paths.ts";
+import { step } from "../store/step.ts";
 import { stage } from "../store/tasks.ts";
 import { look, git, parts } from "../unix/git.ts";
 import { processesIn } from "../unix/processes.ts";
-import { submodulesOf } from "../unix/submodules.ts";
 import {
   commitOf,
   commitTree,
   countUnmerged,
   fetchFrom,
+  isAncestor,
+  updateRef,
+} from "../unix/repository.ts";
+import { withSnapshot } from "../unix/snapshot.ts";
+import { submodulesOf, withSubmodule } from "../unix/submodules.ts";
+import {
   forgetWorktree,
   headOf,
-  isAncestor,
+  isHalfMade,
   isRegistered,
   isTaken,
+  isWhole,
   type Place,
-  updateRef,
-  withSnapshot,
-  withSubmodule,
 } from "../unix/worktree.ts";
 import { placeOf } from "./worktree.ts";
 
@@ -74,8 +78,7 @@ export function unsavedOf(
   const merged = worktree?.merged == null ? [] : [worktree.merged.tip];
   const commits = tips.length === 0 ? 0 : countUnmerged(root, tips, merged);
   const [head] = tips;
-  if (head === undefined || !isTaken(place.path) || !isRegistered(place))
-    return { commits, files: 0 };
+  if (head === undefined || !isRegistered(place) || !isWhole(place)) return { commits, files: 0 };
   const files = withSnapshot(place, {}, ({ tree, staged, env, strangers }) => {
     const changed = [tree, staged ?? tree].flatMap((each) =>
       parts(look(root, ["diff-tree", "-r", "-z", "--name-only", head, each], { env }).out),
@@ -94,27 +97,34 @@ function tipsOf(root: string, place: Place, id: string): string[] {
 
 /** Throws while anybody stands in there. */
 export function checkUnused(project: ProjectPaths, id: string): void {
-  const path = worktreePath(project, id);
-  const pids = isTaken(path) ? processesIn(path) : [];
-  if (pids.length === 0) return;
-  const who = pids.slice(0, 5).join(", ");
-  throw refused(
-    "in_use",
-    `the worktree of ${id} is in use (process ${who}); nothing was removed`,
-    `leave it, or end them; it is ${path}`,
-  );
+  const who = whoIn(worktreePath(project, id));
+  if (who !== null) throw inUse(project, id, who);
 }
+
+function whoIn(path: string): string | null {
+  const pids = isTaken(path) ? processesIn(path) : [];
+  return pids.length === 0 ? null : `process ${pids.slice(0, 5).join(", ")}`;
+}
+
+const inUse = (project: ProjectPaths, id: string, who: string) =>
+  refused(
+    "in_use",
+    `the worktree of ${id} is in use (${who}); nothing was removed`,
+    `leave it, or end them; it is ${worktreePath(project, id)}`,
+  );
 
 /**
  * Saves what would be lost, then removes the worktree and its branch. Throws, and
  * leaves all as it is, while somebody works there, or where it cannot be saved.
  *
  * @param title for the commit of what was not committed
+ * @param isIdle asked at the last moment: no worker has come since
  */
 export function takeDown(
   project: ProjectPaths,
-  { id, worktree }: Pick<Facts, "id" | "worktree">,
+  { id }: Pick<Facts, "id">,
   title: string,
+  isIdle: () => boolean = () => true,
 ): Rescued {
   const { root } = project;
   const place = placeOf(project, id);
@@ -130,17 +140,19 @@ export function takeDown(
   const isThere = isTaken(place.path) && isRegistered(place);
   const branchRef = `refs/heads/${branchOf(id)}`;
   const branch = commitOf(root, branchRef);
-  const merged = worktree?.merged == null ? [] : [worktree.merged.tip];
-  const isElsewhere = (commit: string) => countUnmerged(root, [commit], merged) === 0;
+  // What was brought home may have been taken back there since: only what is seen counts.
+  const before = `--glob=refs/dispatch/rescue/${id}/*`;
+  const isElsewhere = (commit: string) => countUnmerged(root, [commit], [before]) === 0;
 
   let tip = isThere ? headOf(place) : null;
-  if (isThere) {
+  // No worker has been in one that is half made.
+  if (isThere && !isHalfMade(place)) {
     const rest = commitUnsaved(root, place, tip, title);
     if (rest !== null) keep(ref, (tip = rest));
     else if (tip !== null && !isElsewhere(tip)) keep(ref, tip);
     const away = join(project.rescued, id, at);
     if (saveApart(root, root, place, ref, keep, away)) rescued.folder = away;
-  } else if (isTaken(place.path)) {
+  } else if (!isThere && isTaken(place.path)) {
     // Git does not know it any more: its files are all there is.
     const away = join(project.rescued, id, at);
     mkdirSync(dirname(away), { recursive: true, mode: 0o700 });
@@ -151,18 +163,31 @@ export function takeDown(
   if (!isCovered && !isElsewhere(branch))
     keep(rescued.refs.length === 0 ? ref : `${ref}-branch`, branch);
 
+  step("after work is saved");
   checkUnused(project, id);
-  if (isTaken(place.path)) moveOut(project, place.path);
-  if (isTaken(place.admin)) forgetWorktree(root, place.path);
+  if (!isIdle()) throw inUse(project, id, "its task goes on");
+  if (isTaken(place.path)) moveOut(project, id);
+  if (isTaken(place.admin)) forgetWorktree(root, place);
+  step("before a branch is removed");
   // Not one that the user has checked out.
   if (branch !== null) git(root, ["branch", "--quiet", "-D", branchOf(id)]);
   return rescued;
 }
 
 /** At once, as others see it: one that is killed half way leaves none that is half there. */
-function moveOut(project: ProjectPaths, path: string): void {
+function moveOut(project: ProjectPaths, id: string): void {
+  const path = worktreePath(project, id);
   const staged = stage(project);
-  renameSync(path, join(staged, "worktree"));
+  const moved = join(staged, "worktree");
+  renameSync(path, moved);
+  // Nobody comes in any more; who came in just before is seen now.
+  const who = whoIn(moved);
+  if (who !== null) {
+    renameSync(moved, path);
+    rmSync(staged, { recursive: true, force: true });
+    throw inUse(project, id, who);
+  }
+  step("after a worktree is moved out");
   rmSync(staged, { recursive: true, force: true });
 }
 
@@ -202,16 +227,9 @@ function saveApart(
   away: string,
 ): boolean {
   const inner = submodulesOf(place.path).map(({ path }) =>
-    withSubmodule(`${place.path}/${path}`, (submodule) => {
-      const { common } = submodule;
+    withSubmodule(`${place.path}/${path}`, (submodule, tips) => {
       const name = `${ref}-${path.replaceAll(/[^\w-]+/g, "-")}`;
-      const head = headOf(submodule);
-      const tip = commitUnsaved(common, submodule, head, path) ?? head;
-      const has = () => isTaken(`${theirs}/${path}/.git`) && commitOf(`${theirs}/${path}`, tip!);
-      if (tip !== null && !has()) {
-        fetchFrom(root, common, tip, name);
-        keep(name, tip);
-      }
+      saveSubmodule(root, `${theirs}/${path}`, submodule, tips, name, keep);
       return saveApart(root, `${theirs}/${path}`, submodule, name, keep, join(away, path));
     }),
   );
@@ -225,6 +243,28 @@ function saveApart(
     return strangers.length + changed.length > 0;
   });
   return own || inner.includes(true);
+}
+
+/** All that the submodule `theirs` of the checkout does not have: what is not committed, and what any branch holds. */
+function saveSubmodule(
+  root: string,
+  theirs: string,
+  submodule: Place,
+  tips: readonly string[],
+  name: string,
+  keep: (name: string, commit: string) => void,
+): void {
+  const { common, path } = submodule;
+  const head = headOf(submodule);
+  const rest = commitUnsaved(common, submodule, head, basename(path));
+  const isThere = isTaken(`${theirs}/.git`);
+  const all = [...new Set([rest ?? head, ...tips])].filter((tip) => tip !== null);
+  const missing = all.filter((tip) => !isThere || commitOf(theirs, tip) === null);
+  for (const [index, tip] of missing.entries()) {
+    const each = index === 0 ? name : `${name}-${index}`;
+    fetchFrom(root, common, tip, each);
+    keep(each, tip);
+  }
 }
 
 /** As one that was copied and left as it was. */

@@ -1,19 +1,35 @@
 /** Worktrees that no task has any more: found, and adopted or taken down. */
 
-import { basename } from "node:path";
+import { rmSync } from "node:fs";
+import { basename, dirname } from "node:path";
 import { formatPlan } from "../core/plan.ts";
 import { noLimits, noPolicy } from "../core/policy.ts";
 import type { Asked } from "../core/task.ts";
 import { isTaskId } from "../core/task-id.ts";
 import { branchOf, type Branching, type Worktree } from "../core/worktree.ts";
-import { type ProjectPaths, runPaths, worktreePath, worktreeTask } from "../store/paths.ts";
+import {
+  type ProjectPaths,
+  rebaser,
+  runPaths,
+  worktreePath,
+  worktreeTask,
+} from "../store/paths.ts";
 import { readFolders } from "../store/read.ts";
 import { giveUp } from "../store/runs.ts";
 import { createTask, ensureProject, taskExists } from "../store/tasks.ts";
 import { placeWorktree } from "../store/worktrees.ts";
 import { git, look } from "../unix/git.ts";
-import { commitOf, headOf, isRegistered, isTaken, standing } from "../unix/worktree.ts";
-import { type Rescued, takeDown, type Unsaved, unsavedOf } from "./rescue.ts";
+import { processIdentity } from "../unix/processes.ts";
+import { commitOf, countUnmerged, standing, updateRef } from "../unix/repository.ts";
+import {
+  forgetWorktree,
+  headOf,
+  isHalfMade,
+  isRegistered,
+  isTaken,
+  worktreePlace,
+} from "../unix/worktree.ts";
+import { type Rescued, rescueRef, takeDown, type Unsaved, unsavedOf } from "./rescue.ts";
 import { placeOf } from "./worktree.ts";
 
 export interface Stray {
@@ -24,13 +40,44 @@ export interface Stray {
   unsaved: Unsaved | null;
 }
 
+const registeredBelow = (root: string, folder: string): string[] =>
+  look(root, ["worktree", "list", "--porcelain"])
+    .out.split("\n")
+    .filter((line) => line.startsWith(`worktree ${folder}/`))
+    .map((line) => line.slice("worktree ".length));
+
+/**
+ * Takes from git what it knows of worktrees that are nobody's any more: those that a
+ * rebase was killed in, and those of tasks whose folder is gone. What only these stand
+ * at is kept, and their branches stay.
+ */
+export function forgetGone(project: ProjectPaths): void {
+  const { root } = project;
+  if (standing(root).kind !== "ready") return;
+  for (const path of registeredBelow(root, project.staging)) {
+    const pid = rebaser(basename(path));
+    if (pid === null || processIdentity(pid) !== null) continue;
+    rmSync(dirname(path), { recursive: true, force: true });
+    forgetWorktree(root, worktreePlace(root, path));
+  }
+  for (const path of registeredBelow(root, project.worktrees)) {
+    const id = worktreeTask(basename(path));
+    if (id === null || !taskExists(project, id) || isTaken(path)) continue;
+    const place = placeOf(project, id);
+    // Somebody may be making it just now.
+    if (isHalfMade(place)) continue;
+    const head = headOf(place);
+    const branch = commitOf(root, `refs/heads/${branchOf(id)}`);
+    if (head !== null && countUnmerged(root, [head], branch === null ? [] : [branch]) > 0)
+      updateRef(root, rescueRef(id), head);
+    forgetWorktree(root, place);
+  }
+}
+
 /** All worktrees of this project's making that have no task. */
 export function straysOf(project: ProjectPaths): Stray[] {
   if (standing(project.root).kind !== "ready") return [];
-  const registered = look(project.root, ["worktree", "list", "--porcelain"])
-    .out.split("\n")
-    .filter((line) => line.startsWith(`worktree ${project.worktrees}/`))
-    .map((line) => basename(line));
+  const registered = registeredBelow(project.root, project.worktrees).map((path) => basename(path));
   const names = new Set([...readFolders(project.worktrees), ...registered]);
   return [...names].sort().flatMap((name) => {
     const id = worktreeTask(name);
@@ -55,8 +102,7 @@ export function mend(project: ProjectPaths, { id, path, unsaved }: Stray, model:
   const holdsWork = unsaved === null || unsaved.commits + unsaved.files > 0;
   const branching =
     path !== null && unsaved !== null && holdsWork ? branchingOf(project, id) : null;
-  if (branching === null)
-    return { id, kind: "removed", rescued: takeDown(project, { id, worktree: null }, id) };
+  if (branching === null) return { id, kind: "removed", rescued: takeDown(project, { id }, id) };
   ensureProject(project);
   const title = `The worktree ${id}, found without its task`;
   const item = "Go on with what is there";

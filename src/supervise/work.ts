@@ -2,17 +2,11 @@
 
 import type { Facts } from "../core/task.ts";
 import { branchOf, type Work } from "../core/worktree.ts";
-import { type ProjectPaths, worktreePath } from "../store/paths.ts";
+import type { ProjectPaths } from "../store/paths.ts";
 import { changesSince, type FileChange, look } from "../unix/git.ts";
-import {
-  checkoutPlace,
-  commitOf,
-  countsBetween,
-  headOf,
-  isAncestor,
-  isTaken,
-  withSnapshot,
-} from "../unix/worktree.ts";
+import { commitOf, isAncestor } from "../unix/repository.ts";
+import { countsBetween, withSnapshot } from "../unix/snapshot.ts";
+import { checkoutPlace, headOf, isWhole } from "../unix/worktree.ts";
 import { placeOf } from "./worktree.ts";
 
 /** A worker's last write may carry a time just past its end. */
@@ -73,7 +67,7 @@ function branchWork(
 ): NonNullable<Work["branch"]> {
   const { root } = project;
   const name = branchOf(facts.id);
-  const isThere = isTaken(worktreePath(project, facts.id));
+  const isThere = isWhole(placeOf(project, facts.id));
   const head = isThere ? headOf(placeOf(project, facts.id)) : tipOf(project, facts);
   const count = head === null ? "0" : look(root, ["rev-list", "--count", `${from}..${head}`]).out;
   const uncommitted = !isThere
@@ -110,12 +104,12 @@ function inWorktree<T>(
 ): T | null {
   const { worktree } = facts;
   if (worktree === null || worktree.made === null) return null;
-  if (!isTaken(worktreePath(project, facts.id))) {
+  const place = placeOf(project, facts.id);
+  if (!isWhole(place)) {
     const tip = tipOf(project, facts);
     if (tip === null) return null;
     return body({ from: baseOf(project, facts, tip), to: tip, env: {}, paths: [] });
   }
-  const place = placeOf(project, facts.id);
   const head = headOf(place);
   if (head === null) return null;
   const from = baseOf(project, facts, head);

@@ -5,7 +5,7 @@
  */
 
 import { constants, cpSync, mkdirSync, openSync, readdirSync, rmSync } from "node:fs";
-import { dirname, relative } from "node:path";
+import { basename, dirname, relative } from "node:path";
 import type { WorktreeSettings } from "../core/config.ts";
 import { type DispatchError, failed, refused } from "../core/error.ts";
 import { derive, isLive } from "../core/state.ts";
@@ -20,33 +20,35 @@ import {
   worktreePath,
 } from "../store/paths.ts";
 import { isFile, readEnds } from "../store/read.ts";
+import { step } from "../store/step.ts";
 import { readWorktree, writeWorktree } from "../store/worktrees.ts";
 import { git, look, parts } from "../unix/git.ts";
 import { runWith } from "../unix/spawn.ts";
-import { addSubmodules } from "../unix/submodules.ts";
 import {
-  addWorktree,
   branchesBelow,
   commitOf,
   commitTree,
+  isAncestor,
+  mergedTree,
+  standing,
+  updateRef,
+} from "../unix/repository.ts";
+import { takeIndex, unresolvedIn, withSnapshot } from "../unix/snapshot.ts";
+import { addSubmodules } from "../unix/submodules.ts";
+import {
+  addWorktree,
   endMerge,
   endPick,
   forgetWorktree,
   headOf,
-  isAncestor,
-  isBarelyBegun,
+  isHalfMade,
+  isLinked,
   isRebasing,
   isRegistered,
   isTaken,
   isWhole,
-  mergedTree,
   mergingAt,
   type Place,
-  standing,
-  takeIndex,
-  unresolvedIn,
-  updateRef,
-  withSnapshot,
   worktreePlace,
 } from "../unix/worktree.ts";
 import { observe } from "./observe.ts";
@@ -213,7 +215,7 @@ function resultOf(project: ProjectPaths, id: string): string {
     throw failed("git", `${root} is at no commit`, "git status");
   };
   if (worktree === null || worktree.made === null) return here();
-  if (isTaken(worktreePath(project, id))) return commitRest(project, observe(task)).tip;
+  if (isWhole(placeOf(project, id))) return commitRest(project, observe(task)).tip;
   return commitOf(root, `refs/heads/${branchOf(id)}`) ?? worktree.merged?.as ?? here();
 }
 
@@ -240,7 +242,13 @@ export function commitRest(project: ProjectPaths, facts: Facts): { tip: string; 
       merging === null ? [head] : [head, merging],
       `${title}\n\nLeft uncommitted by its worker.`,
     );
-    updateRef(place.common, `worktrees/${place.admin.split("/").at(-1)}/HEAD`, tip, head);
+    try {
+      updateRef(place.common, `worktrees/${basename(place.admin)}/HEAD`, tip, head);
+    } catch (error) {
+      // Two tasks that come after this one, say, begin at the same time.
+      if (headOf(place) === head) throw error;
+      return commitRest(project, facts);
+    }
     takeIndex(place, index);
     endMerge(place);
     return { tip, files };
@@ -270,11 +278,11 @@ export function makeWorktree(
   if (worktree === null)
     throw failed("no_worktree", `${id} is to have no worktree`, `dispatch doctor`);
   const place = placeOf(project, id);
-  const isThere = worktree.made !== null && isTaken(place.path);
-  if (isThere && !isWhole(place)) repair(project, place);
+  const isThere = worktree.made !== null && isWhole(place);
+  if (isThere && !isLinked(place)) repair(project, place);
   if (isThere) endPick(place);
   if (!isThere) {
-    if (worktree.made === null) clearAway(project, place);
+    if (worktree.made === null || isHalfMade(place)) clearAway(project, place);
     else if (
       worktree.merged !== null &&
       commitOf(project.root, `refs/heads/${branchOf(id)}`) === null
@@ -282,6 +290,7 @@ export function makeWorktree(
       // What it had is at home: it goes on from there.
       worktree = { ...worktree, base: worktree.merged.as, merged: null };
     add(project, id, place, worktree);
+    step("after a worktree is added");
     worktree = { ...worktree, made: new Date().toISOString(), isReady: false };
     writeWorktree(task, worktree);
   }
@@ -296,7 +305,7 @@ export function makeWorktree(
 function repair({ root }: ProjectPaths, place: Place): void {
   const { path } = place;
   const { err } = git(root, ["worktree", "repair", path]);
-  if (isWhole(place)) return;
+  if (isLinked(place)) return;
   throw failed(
     "worktree",
     `${path} is not a worktree of this repository any more${err === "" ? "" : ` (git says: ${err})`}`,
@@ -306,11 +315,8 @@ function repair({ root }: ProjectPaths, place: Place): void {
 
 /** What git was killed at: no worker has been in there. */
 function clearAway(project: ProjectPaths, place: Place): void {
-  // Only its name was taken yet: git would give the next one another.
-  if (isBarelyBegun(place)) rmSync(place.admin, { recursive: true, force: true });
-  if (!isRegistered(place)) return;
-  rmSync(place.path, { recursive: true, force: true });
-  forgetWorktree(project.root, place.path);
+  if (isRegistered(place)) rmSync(place.path, { recursive: true, force: true });
+  if (isTaken(place.admin)) forgetWorktree(project.root, place);
 }
 
 function add(project: ProjectPaths, id: string, { path }: Place, { base, made }: Worktree): void {

@@ -1,6 +1,17 @@
 /** Git: where a checkout is, without starting it; git itself; and what has changed in a checkout. */
 
-import { existsSync, lstatSync, realpathSync, statSync } from "node:fs";
+import {
+  closeSync,
+  existsSync,
+  fstatSync,
+  lstatSync,
+  openSync,
+  readSync,
+  realpathSync,
+  statSync,
+  unlinkSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 
 /** The nearest folder at or above `start` that is a checkout, or null. */
@@ -62,20 +73,46 @@ export function git(
 ): GitAnswer {
   const binary = Bun.which("git");
   if (binary === null) return { code: 127, out: "", err: "git is not on PATH" };
-  const { exitCode, stdout, stderr, exitedDueToTimeout } = Bun.spawnSync([binary, ...args], {
-    cwd,
-    env: { ...withoutGit(process.env), LC_ALL: "C.UTF-8", ...env },
-    stdio: [
-      input === undefined ? "ignore" : Buffer.from(input),
-      "pipe",
-      "pipe",
-      ...(isHeld ? [1] : []),
-    ],
-    ...(timeoutMs !== undefined && { timeout: timeoutMs, killSignal: "SIGKILL" as const }),
-    maxBuffer: 64 * 1024 * 1024,
-  });
-  const code = exitedDueToTimeout === true ? 124 : (exitCode ?? 1);
-  return { code, out: stdout.toString(), err: stderr.toString().trim() };
+  // Without it, starting anything would fail as if the program were missing.
+  if (!existsSync(cwd)) return { code: 128, out: "", err: `the folder ${cwd} is gone` };
+  // Files, not pipes: where we are killed, git would end at its next word, half way through a checkout.
+  const [out, err] = [unnamedFile(), unnamedFile()];
+  try {
+    const { exitCode, exitedDueToTimeout } = Bun.spawnSync([binary, ...args], {
+      cwd,
+      env: { ...withoutGit(process.env), LC_ALL: "C.UTF-8", ...env },
+      stdio: [
+        input === undefined ? "ignore" : Buffer.from(input),
+        out,
+        err,
+        ...(isHeld ? [1] : []),
+      ],
+      ...(timeoutMs !== undefined && { timeout: timeoutMs, killSignal: "SIGKILL" as const }),
+    });
+    const code = exitedDueToTimeout === true ? 124 : (exitCode ?? 1);
+    return { code, out: textIn(out), err: textIn(err).trim() };
+  } finally {
+    closeSync(out);
+    closeSync(err);
+  }
+}
+
+function unnamedFile(): number {
+  const path = join(tmpdir(), `dispatch-git-${crypto.randomUUID()}`);
+  const fd = openSync(path, "wx+", 0o600);
+  unlinkSync(path);
+  return fd;
+}
+
+/** From its beginning, wherever whoever wrote it stands. */
+function textIn(fd: number): string {
+  const bytes = Buffer.alloc(fstatSync(fd).size);
+  for (let at = 0; at < bytes.length;) {
+    const read = readSync(fd, bytes, at, bytes.length - at, at);
+    if (read === 0) break;
+    at += read;
+  }
+  return bytes.toString();
 }
 
 /** Git in the user's own hands: with the terminal, the pager and the tools of their choice. Returns its exit code. */
@@ -105,6 +142,18 @@ const withoutGit = (env: Record<string, string | undefined>) =>
         ),
     ),
   ) as Record<string, string>;
+
+/** Git would not, in its own words. */
+export class GitFailed extends Error {
+  override readonly name = "GitFailed";
+}
+
+/** What git said on stdout; throws where it failed. */
+export function needed({ code, out, err }: GitAnswer): string {
+  if (code === 0) return out;
+  const said = err.split("\n").find((line) => /^(?:fatal|error): /.test(line)) ?? err;
+  throw new GitFailed(`git says: ${said || `(nothing; exit code ${code})`}`);
+}
 
 /** The parts of an output that ends each with a NUL. */
 export const parts = (out: string) => out.split("\0").filter((part) => part !== "");

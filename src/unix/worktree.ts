@@ -4,50 +4,10 @@
  * where everything is: no config but the repository's own is ever read for one.
  */
 
-import {
-  copyFileSync,
-  lstatSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statSync,
-  utimesSync,
-  writeFileSync,
-} from "node:fs";
-import { tmpdir } from "node:os";
-import { basename, join, resolve } from "node:path";
-import { git, type GitAnswer, look, parts } from "./git.ts";
-
-const addMs = 300_000;
-
-/** What git says of a folder. */
-export type Standing =
-  | {
-      kind: "ready";
-      /** Where the repository's objects and refs are. */
-      common: string;
-      commit: string;
-      /** The branch that is checked out; null: none is. */
-      branch: string | null;
-    }
-  /** No program, no checkout, a repository without one, one without a commit, or git's own words. */
-  | { kind: "no_git" | "none" | "bare" | "empty" }
-  | { kind: "refused"; said: string };
-
-export function standing(root: string): Standing {
-  const args = ["--is-bare-repository", "--git-common-dir", "HEAD", "--symbolic-full-name", "HEAD"];
-  const { code, out, err } = look(root, ["rev-parse", ...args]);
-  if (code === 127) return { kind: "no_git" };
-  const [bare, common, commit, ref] = out.split("\n");
-  if (common === undefined || common === "")
-    return /not a git repository/.test(err) ? { kind: "none" } : { kind: "refused", said: err };
-  if (bare === "true") return { kind: "bare" };
-  if (code !== 0 || commit === undefined || ref === undefined) return { kind: "empty" };
-  const branch = ref.startsWith("refs/heads/") ? ref.slice("refs/heads/".length) : null;
-  return { kind: "ready", common: resolve(root, common), commit, branch };
-}
+import { copyFileSync, lstatSync, readFileSync, rmSync, statSync, utimesSync } from "node:fs";
+import { basename, resolve } from "node:path";
+import { git, type GitAnswer, look, needed } from "./git.ts";
+import { commitOf } from "./repository.ts";
 
 /** A checkout of a repository: one of its worktrees, or the one that it began with. */
 export interface Place {
@@ -81,7 +41,7 @@ const commonDir = (root: string): string =>
     ? `${root}/.git`
     : resolve(root, needed(look(root, ["rev-parse", "--git-common-dir"])).trim());
 
-const isFolder = (path: string) =>
+export const isFolder = (path: string) =>
   lstatSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
 
 /** Git knows that folder as a worktree of the repository. */
@@ -94,25 +54,37 @@ export function isRegistered({ admin, path }: Place): boolean {
   }
 }
 
-/** The same, and whoever stands in there finds the way to it. */
-export function isWhole(place: Place): boolean {
+/** Its folder and git name one another: whoever stands in there finds the way to its repository. */
+export function isLinked(place: Place): boolean {
   try {
     const [, admin] = /^gitdir: (.+)\n?$/.exec(plainText(`${place.path}/.git`)) ?? [];
-    const isLinked = admin !== undefined && resolve(place.path, admin) === place.admin;
-    return isLinked && isRegistered(place) && isTaken(`${place.admin}/HEAD`);
+    const isOurs = admin !== undefined && resolve(place.path, admin) === place.admin;
+    return isOurs && isRegistered(place) && isTaken(`${place.admin}/HEAD`);
   } catch {
     return false;
   }
 }
 
+/**
+ * Git was killed while it made this worktree: the files that are missing in it were
+ * not deleted by anybody. Git says so itself, by a lock that it takes off in the end.
+ */
+export function isHalfMade({ admin }: Place): boolean {
+  try {
+    return plainText(`${admin}/locked`).trim() === "initializing";
+  } catch {
+    return false;
+  }
+}
+
+/** There as a worker would find it. */
+export const isWhole = (place: Place) => isTaken(place.path) && !isHalfMade(place);
+
 /** A worker may have put anything in its place, a FIFO that is waited at for ever too. */
-function plainText(path: string): string {
+export function plainText(path: string): string {
   if (lstatSync(path).isFile()) return readFileSync(path, "utf8");
   throw new Error(`${path} is no file`);
 }
-
-/** Git has taken the name, and was ended before it had written down whose it is. */
-export const isBarelyBegun = ({ admin }: Place) => isTaken(admin) && !isTaken(`${admin}/gitdir`);
 
 /** With a new branch that begins at `base`, or on the branch that is there, where that is null. */
 export function addWorktree(
@@ -125,159 +97,16 @@ export function addWorktree(
   return git(root, ["worktree", "add", "--quiet", "--force", ...on], { isHeld: true });
 }
 
-/** Of a folder that may be gone already. */
-export const forgetWorktree = (root: string, path: string) =>
+/** Its folder may be gone already. */
+export function forgetWorktree(root: string, { admin, path }: Place): void {
   git(root, ["worktree", "remove", "--force", "--force", path]);
-
-/** The full names of all branches at or below a name. */
-export const branchesBelow = (root: string, name: string): string[] =>
-  look(root, ["for-each-ref", "--format=%(refname:short)", `refs/heads/${name}`])
-    .out.split("\n")
-    .filter((line) => line !== "");
-
-/** The commit that something names, or null. */
-export function commitOf(cwd: string, name: string): string | null {
-  const { code, out } = look(cwd, ["rev-parse", "--verify", "--quiet", `${name}^{commit}`]);
-  return code === 0 ? out.trim() : null;
+  // Git was killed before it had written down whose it is, and does not know it.
+  if (isTaken(admin) && !isTaken(`${admin}/gitdir`)) rmSync(admin, { recursive: true });
 }
 
 /** The commit that a checkout stands at, whatever its worker has checked out; null where it stands at none. */
 export const headOf = ({ common, admin }: Place) =>
   commitOf(common, admin === common ? "HEAD" : `worktrees/${basename(admin)}/HEAD`);
-
-export interface Snapshot {
-  /** The tree of all that stands there, committed or not; ignored files are not in it. */
-  tree: string;
-  /** The tree of what its worker has staged; null where there is none. */
-  staged: string | null;
-  /** Repositories within it that it does not know: a tree could hold but their names, and does not. */
-  strangers: string[];
-  /** Files that are ignored one by one; whole folders that are, are left out, but for repositories. */
-  ignored: string[];
-  /** Its index, and what finds its objects. */
-  index: string;
-  env: Record<string, string>;
-}
-
-export interface SnapshotOptions {
-  /** Only these files are as they stand now; all others as they were committed last. */
-  paths?: readonly string[];
-  /** Its objects stay when `body` is done; else nothing of the repository is touched. */
-  isKept?: boolean;
-}
-
-/** Throws what git says where it cannot tell. */
-export function withSnapshot<T>(
-  place: Place,
-  { paths, isKept = false }: SnapshotOptions,
-  body: (snapshot: Snapshot) => T,
-): T {
-  const scratch = mkdtempSync(join(tmpdir(), "dispatch-git-"));
-  const index = join(scratch, "index");
-  const objects = join(scratch, "objects");
-  mkdirSync(objects);
-  const apart = {
-    GIT_OBJECT_DIRECTORY: objects,
-    GIT_ALTERNATE_OBJECT_DIRECTORIES: `${place.common}/objects`,
-  };
-  const env = { GIT_DIR: place.common, ...(isKept ? {} : apart) };
-  const here = { ...env, GIT_WORK_TREE: place.path, GIT_INDEX_FILE: index };
-  const run = (args: readonly string[], input?: string) =>
-    look(place.path, args, { env: here, ...(input !== undefined && { input }), timeoutMs: addMs });
-  const ask = (args: readonly string[], input?: string) => needed(run(args, input));
-  const gitlinks = () =>
-    parts(ask(["ls-files", "--stage", "-z"]))
-      .filter((entry) => entry.startsWith("160000 "))
-      .map((entry) => entry.slice(entry.indexOf("\t") + 1));
-  const strangers: string[] = [];
-
-  /** Git would run what a repository within names in its own config, which is its worker's: it is kept from looking into any. */
-  const takeAll = (): GitAnswer => {
-    const inner = gitlinks().filter((path) => isTaken(`${place.path}/${path}/.git`));
-    const add = (without: readonly string[]) =>
-      run(
-        ["-c", "advice.addEmbeddedRepo=false", "add", "--all", ...fromStdin],
-        [".", ...without.map((path) => `:(exclude,literal)${path}`)].join("\0"),
-      );
-    let taken = add(inner);
-    if (taken.code !== 0) {
-      // One that has no commit yet cannot be added.
-      const others = run(["ls-files", "--others", "--exclude-standard", "-z"]).out;
-      const barren = folders(parts(others));
-      if (barren.length > 0) taken = add([...inner, ...barren]);
-      strangers.splice(0, Infinity, ...barren);
-    }
-    const heads = inner.flatMap((path) => {
-      const head = commitOf(`${place.path}/${path}`, "HEAD");
-      return head === null ? [] : [`160000 ${head} 0\t${path}`];
-    });
-    if (taken.code === 0 && heads.length > 0)
-      ask(["update-index", "-z", "--index-info"], `${heads.join("\0")}\0`);
-    return taken;
-  };
-  const take = () =>
-    paths === undefined
-      ? takeAll()
-      : run(["update-index", "--add", "--remove", "--replace", "-z", "--stdin"], paths.join("\0"));
-  try {
-    const isCopied = paths === undefined && copyIndex(`${place.admin}/index`, index);
-    const before = isCopied ? run(["write-tree"]) : null;
-    if (!isCopied || take().code !== 0) {
-      rmSync(index, { force: true });
-      ask(["read-tree", headOf(place) ?? "HEAD"]);
-      needed(take());
-    }
-    const known = gitlinks().filter((path) => isFolder(`${place.path}/${path}/.git`));
-    if (known.length > 0)
-      ask(["update-index", "--force-remove", "-z", "--stdin"], known.join("\0"));
-    const tree = ask(["write-tree"]).trim();
-    const others = ["ls-files", "--others", "--ignored", "--exclude-standard", "--directory", "-z"];
-    const ignored = paths === undefined ? parts(ask(others)) : [];
-    strangers.push(
-      ...known,
-      ...folders(ignored).filter((path) => isFolder(`${place.path}/${path}/.git`)),
-    );
-    return body({
-      tree,
-      staged: before?.code === 0 ? before.out.trim() : null,
-      strangers,
-      ignored: ignored.filter((path) => !path.endsWith("/")),
-      index,
-      env,
-    });
-  } finally {
-    rmSync(scratch, { recursive: true, force: true });
-  }
-}
-
-const fromStdin = ["--pathspec-from-file=-", "--pathspec-file-nul"];
-/** Those of a list of paths that git tells as folders. */
-const folders = (paths: readonly string[]) =>
-  paths.filter((path) => path.endsWith("/")).map((path) => path.slice(0, -1));
-
-/** With its time: what was written just after it must not look as if it had been there before. */
-function copyIndex(from: string, to: string): boolean {
-  try {
-    if (!lstatSync(from).isFile()) return false;
-    copyFileSync(from, to);
-    const seconds = Math.floor(statSync(from).mtimeMs) / 1_000;
-    utimesSync(to, seconds, seconds);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-function needed({ code, out, err }: GitAnswer): string {
-  if (code === 0) return out;
-  throw new Error(err.split("\n").at(-1) || `git ended with exit code ${code}`);
-}
-
-/** A snapshot that was committed: what the checkout's next commit begins with. */
-export function takeIndex({ admin }: Place, index: string): void {
-  copyFileSync(index, `${admin}/index.dispatch`);
-  renameSync(`${admin}/index.dispatch`, `${admin}/index`);
-}
 
 /** The commit that is being merged there, and whose merge is not committed; or null. */
 export const mergingAt = ({ common, admin }: Place) =>
@@ -297,8 +126,9 @@ export function endPick(place: Place): void {
   const note = `${place.admin}/CHERRY_PICK_HEAD`;
   if (!isTaken(note) || isRebasing(place) || isTaken(`${place.admin}/sequencer`)) return;
   const head = headOf(place);
-  if (head === null) return;
-  const env = { GIT_DIR: place.common, GIT_INDEX_FILE: `${place.admin}/index` };
+  const index = `${place.admin}/index`;
+  if (head === null || !lstatSync(index, { throwIfNoEntry: false })?.isFile()) return;
+  const env = { GIT_DIR: place.common, GIT_INDEX_FILE: index };
   const { code } = look(place.path, ["diff-index", "--cached", "--quiet", head], { env });
   if (code === 0) rmSync(note, { force: true });
 }
@@ -306,141 +136,17 @@ export function endPick(place: Place): void {
 export const isRebasing = ({ admin }: Place) =>
   isTaken(`${admin}/rebase-merge`) || isTaken(`${admin}/rebase-apply`);
 
-/** The files with conflicts that still stand as git has marked them in a snapshot. */
-export function unresolvedIn(place: Place, { tree, env }: Snapshot): string[] {
-  const own = { GIT_DIR: place.common, GIT_INDEX_FILE: `${place.admin}/index` };
-  const { out } = look(place.path, ["ls-files", "--unmerged", "-z"], { env: own });
-  const files = [...new Set(parts(out).map((entry) => entry.slice(entry.indexOf("\t") + 1)))];
-  if (files.length === 0) return [];
-  const marks = ["-e", "^<<<<<<< ", "-e", "^>>>>>>> "];
-  const args = ["grep", "-l", "-z", "--no-textconv", ...marks, tree, "--", ...files];
-  const { out: found } = look(place.path, args, { env: { ...env, GIT_LITERAL_PATHSPECS: "1" } });
-  return parts(found).map((entry) => entry.slice(entry.indexOf(":") + 1));
-}
-
-export interface FileCounts {
-  path: string;
-  /** Lines; null of a file that has none. */
-  added: number | null;
-  removed: number | null;
-}
-
-/** What changed from one tree to the other; a file that was moved is one. */
-export function countsBetween(
-  cwd: string,
-  from: string,
-  to: string,
-  env: Record<string, string>,
-  paths: readonly string[] = [],
-): FileCounts[] {
-  const args = ["diff-tree", "-r", "-z", "-M", "--numstat", from, to, "--", ...paths];
-  const words = needed(look(cwd, args, { env: { ...env, GIT_LITERAL_PATHSPECS: "1" } })).split(
-    "\0",
-  );
-  const counts: FileCounts[] = [];
-  for (let at = 0; at < words.length - 1; at++) {
-    // A name may hold tabs of its own.
-    const [added, removed, ...rest] = words[at]!.split("\t");
-    const path = rest.join("\t");
-    // Of one that was moved, the old and the new name come behind.
-    const name = path === "" ? words[(at += 2)]! : path;
-    counts.push({ path: name, added: lines(added), removed: lines(removed) });
-  }
-  return counts;
-}
-const lines = (text: string | undefined) =>
-  text === "-" || text === undefined ? null : Number(text);
-
-/** Where git does not know who the user is. */
-const ourName = {
-  GIT_AUTHOR_NAME: "dispatch",
-  GIT_AUTHOR_EMAIL: "dispatch@localhost",
-  GIT_COMMITTER_NAME: "dispatch",
-  GIT_COMMITTER_EMAIL: "dispatch@localhost",
-};
-
-/** A commit of a tree, by the user where git knows who that is; no branch moves. */
-export function commitTree(
-  cwd: string,
-  tree: string,
-  parents: readonly string[],
-  message: string,
-): string {
-  const args = ["commit-tree", tree, ...parents.flatMap((parent) => ["-p", parent]), "-F", "-"];
-  const own = git(cwd, args, { input: message });
-  return needed(own.code === 0 ? own : git(cwd, args, { input: message, env: ourName })).trim();
-}
-
-/** Moves a ref; `before` is what it has to stand at (40 zeros: nowhere), or whatever. */
-export const updateRef = (cwd: string, ref: string, to: string, before?: string) =>
-  needed(
-    git(cwd, ["update-ref", "-m", "dispatch", ref, to, ...(before === undefined ? [] : [before])]),
-  );
-
-/** How many commits of these are on no branch, remote branch or tag but a task's, and not in `besides` either. */
-export function countUnmerged(
-  root: string,
-  tips: readonly string[],
-  besides: readonly string[],
-): number {
-  const elsewhere = ["--exclude=dispatch/*", "--branches", "--remotes", "--tags", "HEAD"];
-  return Number(
-    needed(look(root, ["rev-list", "--count", ...tips, "--not", ...elsewhere, ...besides])),
-  );
-}
-
-/** The files in which two commits do not go together; empty where they do. `tree` is what comes of both. */
-export function mergedTree(
-  root: string,
-  a: string,
-  b: string,
-): { tree: string; conflicts: string[] } {
-  const args = ["merge-tree", "--write-tree", "--name-only", "--no-messages", "-z", a, b];
-  const { code, out, err } = look(root, args);
-  if (code !== 0 && code !== 1) throw new Error(err.split("\n").at(-1) || "git merge-tree failed");
-  const [tree = "", ...files] = parts(out);
-  return { tree, conflicts: code === 1 ? [...new Set(files)] : [] };
-}
-
-export const isAncestor = (root: string, older: string, newer: string) =>
-  look(root, ["merge-base", "--is-ancestor", older, newer]).code === 0;
-
-/**
- * A submodule within a worktree, as if it were a repository of our own: nothing of its
- * config, which is its worker's, is read. Null where there is none.
- */
-export function withSubmodule<T>(path: string, body: (place: Place) => T): T | null {
-  const admin = submoduleAdmin(path);
-  if (admin === null) return null;
-  const common = mkdtempSync(join(tmpdir(), "dispatch-git-"));
+/** With its time: what was written just after it must not look as if it had been there before. */
+export function copyIndex(from: string, to: string): boolean {
   try {
-    needed(git(common, ["init", "--quiet", "--bare", "--template=", "."]));
-    writeFileSync(`${common}/objects/info/alternates`, `${admin}/objects\n`);
-    const head = look(path, ["rev-parse", "HEAD"], { env: { GIT_DIR: admin } });
-    if (head.code === 0) needed(git(common, ["update-ref", "--no-deref", "HEAD", head.out.trim()]));
-    copyIndex(`${admin}/index`, `${common}/index`);
-    return body({ common, admin: common, path });
-  } finally {
-    rmSync(common, { recursive: true, force: true });
-  }
-}
-
-/** Where git keeps what it knows of a submodule; null where none is checked out. */
-function submoduleAdmin(path: string): string | null {
-  try {
-    const [, admin] = /^gitdir: (.+)\n?$/.exec(plainText(`${path}/.git`)) ?? [];
-    return admin === undefined ? null : resolve(path, admin);
+    if (!lstatSync(from).isFile()) return false;
+    copyFileSync(from, to);
+    const seconds = Math.floor(statSync(from).mtimeMs) / 1_000;
+    utimesSync(to, seconds, seconds);
+    return true;
   } catch {
-    return null;
+    return false;
   }
-}
-
-/** Puts a commit of another repository among the refs of this one. */
-export function fetchFrom(root: string, other: string, commit: string, ref: string): void {
-  updateRef(other, ref, commit);
-  const local = ["-c", "protocol.file.allow=always", "fetch", "--quiet", "--no-tags"];
-  const only = ["--no-write-fetch-head", "--no-recurse-submodules"];
-  needed(git(root, [...local, ...only, other, `${ref}:${ref}`]));
 }
 
 /** Something is there; a link to nowhere is something. */

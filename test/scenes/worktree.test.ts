@@ -162,7 +162,7 @@ describe("in whatever repository:", () => {
     const in_ = (...argv: string[]) => s.dispatchWith({ cwd }, ...argv);
     expect(await in_("run", "-w", "--id", "it", "x")).toMatchObject({ exit: 0, err: said });
     expect((await in_("wait")).out).toContain(
-      "it done in 0s\nchanged: new; next: dispatch merge it\n",
+      "it done in 0s\nchanged in its worktree: new; once the user agrees: dispatch merge it\n",
     );
     const seen = readFileSync(join(s.home, "seen"), "utf8");
     expect(seen).toBe(
@@ -320,7 +320,7 @@ describe("asked for", () => {
       "echo 4 >>file; unset GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE; git commit -qam second",
     );
     await s.dispatchWith({ env }, "run", "-w", "--id", "it", "x");
-    expect((await s.dispatchWith({ env }, "wait")).out).toContain("it done in 0s\nchanged: file;");
+    expect((await s.dispatchWith({ env }, "wait")).out).toContain("it done in 0s\nchanged in its worktree: file;");
     expect((await s.dispatchWith({ env }, "merge", "it")).out).toContain("merged it into main");
     expect(s.sh("tail -n 1 file; git log --format=%s")).toBe("4\nsecond\nfirst");
     expect(s.sh("find . -name .git -prune -o -print", other)).toBe(".");
@@ -330,7 +330,7 @@ describe("asked for", () => {
     const s = repository();
     await s.finish("it", "mkdir d");
     for (const cwd of [s.worktree("it"), join(s.worktree("it"), "d")])
-      expect((await s.dispatchWith({ cwd }, "status")).out).toContain("it (works) — COMPLETE");
+      expect((await s.dispatchWith({ cwd }, "status")).out).toContain("it (works, worktree) — COMPLETE");
   });
 });
 
@@ -473,7 +473,7 @@ describe("what happens to it meanwhile:", () => {
       cause: "killed",
     });
     await s.dispatch("resume", "it");
-    expect((await s.dispatch("wait")).out).toContain("changed: file; next: dispatch merge it");
+    expect((await s.dispatch("wait")).out).toContain("changed in its worktree: file; once the user agrees: dispatch merge it");
     expect((await s.dispatch("logs", "it", "--raw")).out).toBe("d\nd/f\nfile\n");
     expect((await s.dispatch("merge", "it")).out).toBe("merged it into main: 1 commit\n");
     expect(traces(s)).toBe(
