@@ -1,5 +1,5 @@
 import { defineCommand } from "citty";
-import { refused } from "../core/error.ts";
+import { DispatchError, failed, refused } from "../core/error.ts";
 import { derive, isLive, isMoving } from "../core/state.ts";
 import type { Facts } from "../core/task.ts";
 import { json } from "../cli/arguments.ts";
@@ -78,9 +78,17 @@ export default defineCommand({
     }
     const isReal = !given["dry-run"];
     const removed: { id: string; rescued: Rescued }[] = [];
+    let refusal: DispatchError | null = null;
     for (const { id } of doomed.filter((facts) => !kept.some((each) => each.id === facts.id))) {
-      const cleaned = isReal ? clean(project, id, kept) : nothingRescued;
-      if (cleaned !== null) removed.push({ id, rescued: cleaned });
+      const cleaned = isReal ? clean(project, id) : nothingRescued;
+      if (cleaned instanceof DispatchError) {
+        refusal ??= cleaned;
+        kept.push({ id, why: cleaned.message });
+      } else if (cleaned !== null) removed.push({ id, rescued: cleaned });
+    }
+    if (ids !== null && refusal !== null) {
+      if (removed.length === 0) throw refusal;
+      process.exitCode = refusal.exitCode;
     }
     if (isReal) sweep(project);
     if (given.json) {
@@ -118,13 +126,15 @@ const keptOf = (project: ProjectPaths, all: readonly Facts[]): Kept[] =>
     return why === null ? [] : { id: facts.id, why };
   });
 
-/** One that cannot be removed is kept, and does not keep the others from it; null where it is. */
-function clean(project: ProjectPaths, id: string, kept: Kept[]): Rescued | null {
+/** Why one cannot be removed does not keep the others from it; null of one that has come to life. */
+function clean(project: ProjectPaths, id: string): Rescued | DispatchError | null {
   try {
     const cleaned = cleanTask(project, taskPaths(project, id));
     return cleaned.kind === "removed" ? cleaned.rescued : null;
   } catch (error) {
-    kept.push({ id, why: error instanceof Error ? error.message : String(error) });
-    return null;
+    if (error instanceof DispatchError) return error;
+    return failed("not_removed", `${id} could not be removed: ${errorText(error)}`);
   }
 }
+
+const errorText = (error: unknown) => (error instanceof Error ? error.message : String(error));

@@ -88,9 +88,11 @@ export const traces = (s: Repository): string =>
   s.sh(`find .dispatch/tasks .dispatch/worktrees .dispatch/rescued .git/worktrees -mindepth 1 -maxdepth 1 2>/dev/null | sort
     git for-each-ref --format='%(refname)' refs/heads/dispatch refs/dispatch`);
 
-/** Each file, folder and link below the project, git's own too, with its size and time; of git's objects the names. */
+/** Each file, folder and link below the project, git's own too, with its size and time; of git's objects the names. What is kept of what goes on is passed over. */
 export const everything = (s: Repository): string =>
-  s.sh(`find . -path './.git/objects*' -printf '%p %y\\n' -o -printf '%p %y %s %T@\\n' | sort`);
+  s.sh(String.raw`find . -path './.git/objects*' -printf '%p %y\n' \
+    -o \( -name journal.log -o -name supervisor.lock -o -name spent.jsonl -o -name told \) -prune \
+    -o -name .dispatch -printf '%p %y\n' -o -printf '%p %y %s %T@\n' | sort`);
 
 /** A submodule `sub`, which holds a submodule `deep`; neither can be had from where it came any more. */
 export const submodules = `

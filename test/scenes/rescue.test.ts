@@ -269,6 +269,92 @@ describe("nothing that a worker has written down for git is run:", () => {
   });
 });
 
+describe("while it cannot be, nothing goes:", () => {
+  test("somebody stands in it", async () => {
+    const s = repository();
+    await s.finish("it", "mkdir d; echo 4 >>file");
+    const was = everything(s);
+    const env = { ...s.env };
+    const person = Bun.spawn(["sh", "-c", "echo here; read _"], {
+      cwd: join(s.worktree("it"), "d"),
+      env,
+      stdin: "pipe",
+      stdout: "pipe",
+    });
+    await person.stdout.getReader().read();
+    const said = `the worktree of it is in use (process ${person.pid}); nothing was removed`;
+    expect(await s.dispatch("clean", "it", "--unmerged")).toEqual({
+      exit: 4,
+      out: "",
+      err: `error: ${said}\nhint: leave it, or end them; it is ${s.worktree("it")}\n`,
+    });
+    expect(await s.dispatch("clean", "--unmerged")).toMatchObject({
+      exit: 0,
+      out: `nothing to remove\nkept it: ${said}\n`,
+    });
+    const still = (text: string) =>
+      text.replaceAll(
+        /^\.\/?\S*(?:index|staging|tasks|supervisor\.lock|journal\.log|told\S*|\.dispatch|rescued|worktrees\/dispatch-it) \S .*\n/gm,
+        "",
+      );
+    expect(still(everything(s))).toBe(still(was));
+    const merged = await s.dispatch("merge", "it");
+    expect(merged.out).toBe(
+      `merged it into main: 1 commit; 1 file that its worker had not committed; its worktree stays (${said})\n`,
+    );
+    void person.stdin.end();
+    await person.exited;
+    expect((await s.dispatch("clean", "it")).out).toBe("removed it\n");
+  });
+
+  const mayMount = Bun.spawnSync(["unshare", "-m", "true"]).exitCode === 0;
+  // Only where mounts can be made apart from everybody else's; root may write everywhere else.
+  test.skipIf(!mayMount).each([
+    [
+      "its objects cannot be written",
+      "mount --bind .git/objects .git/objects; mount -o remount,bind,ro .git/objects",
+    ],
+    [
+      "its refs cannot be written",
+      "mount --bind .git/refs .git/refs; mount -o remount,bind,ro .git/refs",
+    ],
+    [
+      "what git does not keep has no place",
+      "mkdir .dispatch/rescued; mount --bind .dispatch/rescued .dispatch/rescued; mount -o remount,bind,ro .dispatch/rescued",
+    ],
+    [
+      "the disk is full",
+      'cp -r .git/objects "$TMPDIR/o"; mount -t tmpfs -o size=256k none .git/objects; cp -r "$TMPDIR/o/." .git/objects; head -c 1M /dev/zero >.git/objects/full || :',
+    ],
+  ])("%s", async (_, mounts) => {
+    const s = repository();
+    await s.finish(
+      "it",
+      "echo '*.log' >.gitignore; echo 1 >a.log; head -c 20000 /dev/urandom >new; git add new; git commit -qm second; echo 4 >>file",
+    );
+    const was = [traces(s), s.sh(contents, s.worktree("it")), usersOwn(s)];
+    const ran = Bun.spawnSync(
+      [
+        "unshare",
+        "-m",
+        "sh",
+        "-c",
+        `(${mounts}) >/dev/null 2>&1; exec "$0" clean it --unmerged`,
+        binary,
+      ],
+      { cwd: s.project, env: s.env },
+    );
+    expect(ran.exitCode).toBe(1);
+    expect(ran.stderr.toString()).toStartWith("error: ");
+    expect(ran.stderr.toString()).not.toContain("bug in dispatch");
+    const strip = (text: string) =>
+      text.replace(/\n?refs\/dispatch\S+/g, "").replace(/\.dispatch\/rescued\S*\n/g, "");
+    expect([strip(traces(s)), s.sh(contents, s.worktree("it")), usersOwn(s)]).toEqual(was);
+    const { out } = await s.dispatch("clean", "it", "--unmerged");
+    expect(takenBack(s, out)).toBe(was[1]!);
+  });
+});
+
 describe("doctor", () => {
   /** Three tasks whose folders are deleted by hand: with work, without, and one whose worktree is gone too. */
   async function strays(): Promise<Repository> {
