@@ -78,10 +78,13 @@ models: { works: { backend: works } }
 
 /** What the user has of it: all that a command which was refused must leave as it is. */
 export const usersOwn = (s: Repository): string =>
-  s.sh(`git rev-parse HEAD; git symbolic-ref -q HEAD || :; sha1sum .git/index
+  s.sh(`git rev-parse HEAD; git symbolic-ref -q HEAD || :; git ls-files --stage
     git for-each-ref --format='%(refname) %(objectname)' | grep -v dispatch || :
-    ls .git | grep HEAD; ls .git/*MSG .git/rebase* 2>/dev/null | grep -v COMMIT_EDITMSG || :
-    find . \\( -path ./.git -o -path ./.dispatch \\) -prune -o -type f -print0 | sort -z | xargs -0 sha1sum`);
+    ls -d .git/*_HEAD .git/*MSG .git/rebase* 2>/dev/null | grep -v 'ORIG_HEAD\\|COMMIT_EDITMSG' || :
+    find . \\( -name .git -o -name .dispatch \\) -prune -o -type f -print0 | sort -z | xargs -0 sha1sum`);
+
+/** Git's own files, byte for byte, of which what is refused must change none. */
+export const untouched = (s: Repository): string => s.sh("sha1sum .git/index .git/*HEAD");
 
 /** All that a task with a worktree could leave behind: tasks, worktrees, branches, what was rescued, what git knows of. */
 export const traces = (s: Repository): string =>
