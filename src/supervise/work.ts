@@ -4,7 +4,7 @@ import type { Facts } from "../core/task.ts";
 import { branchOf, type Work } from "../core/worktree.ts";
 import type { ProjectPaths } from "../store/paths.ts";
 import { changesSince, type FileChange, look } from "../unix/git.ts";
-import { commitOf, isAncestor } from "../unix/repository.ts";
+import { commitOf, isAncestor, treeOf } from "../unix/repository.ts";
 import { countsBetween, withSnapshot } from "../unix/snapshot.ts";
 import { checkoutPlace, headOf, isWhole } from "../unix/worktree.ts";
 import { placeOf } from "./worktree.ts";
@@ -112,16 +112,22 @@ function inWorktree<T>(
   }
   const head = headOf(place);
   if (head === null) return null;
-  const from = baseOf(project, facts, head);
-  return withSnapshot(place, {}, ({ tree, env }) => body({ from, to: tree, env, paths: [] }));
+  return withSnapshot(place, {}, ({ tree, env }) => {
+    const isMore = tree !== treeOf(project.root, head);
+    return body({ from: baseOf(project, facts, head, isMore), to: tree, env, paths: [] });
+  });
 }
 
-/** Where its own work begins: behind what it has taken over meanwhile from the branch that it is for. */
-function baseOf({ root }: ProjectPaths, { worktree }: Facts, tip: string): string {
+/**
+ * Where its own work begins: behind what it has taken over meanwhile from the branch that it is for.
+ *
+ * @param isMore there is something that is not committed
+ */
+function baseOf({ root }: ProjectPaths, { worktree }: Facts, tip: string, isMore = false): string {
   const { base, target, merged } = worktree!;
   // Of what was brought home all would be behind: it is shown until there is more.
   if (merged !== null)
-    return tip !== merged.tip && isAncestor(root, merged.tip, tip) ? merged.tip : base;
+    return (isMore || tip !== merged.tip) && isAncestor(root, merged.tip, tip) ? merged.tip : base;
   const common =
     target === null ? "" : look(root, ["merge-base", `refs/heads/${target}`, tip]).out.trim();
   return common !== "" && common !== tip && isAncestor(root, base, common) ? common : base;

@@ -217,6 +217,7 @@ describe("merge", () => {
       s.does("it", "echo 5 >>file");
       await s.dispatch("resume", "it");
       await s.dispatch("wait", "it");
+      expect((await s.dispatch("diff", "it", "--stat")).out).toContain("1 insertion(+)");
       await s.dispatch("merge", "it", ...flags);
       expect(s.sh("tail -n 2 file | xargs")).toBe("4 5");
     },
@@ -367,6 +368,7 @@ describe("merge", () => {
     await s.dispatch("resume", "it");
     await s.dispatch("wait", "it");
     expect((await s.dispatch("logs", "it", "--raw")).out).toBe("work of it\n");
+    expect((await s.dispatch("diff", "it", "--stat")).out).toContain("1 insertion(+)");
     expect((await s.dispatch("clean", "it")).exit).toBe(4);
     expect((await s.dispatch("merge", "it")).out).toContain("merged it into main: 1 commit;");
     expect(s.sh("tail -n 2 file | xargs")).toBe("4 5");
