@@ -198,6 +198,29 @@ describe("merge", () => {
     expect((await s.dispatch("result", "it")).out).toMatch(/merged into (?:main|other)\n/);
   });
 
+  test.each(ways)("by %s twice is said, and changes nothing", async (_, flags) => {
+    const s = repository();
+    await s.finish("it", both);
+    s.sh("echo 1 >mine; git add mine; git commit -qm mine");
+    await s.dispatch("merge", "it", ...flags);
+    const was = usersOwn(s);
+    for (const [, again] of ways)
+      expect(await s.dispatch("merge", "it", ...again)).toMatchObject({
+        exit: 0,
+        out: "main has all of it already\n",
+        err: "",
+      });
+    expect(usersOwn(s)).toBe(was);
+  });
+
+  test("as one commit of what is there already in another makes none", async () => {
+    const s = repository();
+    await s.finish("it", second);
+    s.sh("git cherry-pick dispatch/it >/dev/null; git commit -q --amend -m mine");
+    expect(await s.dispatch("merge", "it", "--squash")).toMatchObject({ exit: 0, err: "" });
+    expect(s.sh(`git status --porcelain; ${history}`)).toBe("mine\nfirst");
+  });
+
   test.each([
     ["--keep", ["--keep"], ""],
     ["keep: true", [], "worktree: { keep: true }"],
