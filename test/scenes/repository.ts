@@ -35,7 +35,6 @@ export function repository(before = ""): Repository {
   );
   const config = `default: works
 limits: { parallel: 99, stagger: 0s }
-retry: { first: 1ms, longest: 1ms }
 backends: { works: { command: works } }
 models: { works: { backend: works } }
 `;
