@@ -111,6 +111,12 @@ describe("what comes of it", () => {
       `${Array.from({ length: 30 }, (_, index) => index + 1).join("\n")}\n2 tests <failed>\n`,
     );
     expect((await s.dispatch("result", "it")).out).toContain("it failed (verify)");
+    s.does("it", 'touch mended; for last; do :; done; printf "%s" "$last" >"$HOME/told"');
+    await s.dispatch("resume", "it");
+    await s.dispatch("wait");
+    expect(readFileSync(join(s.home, "told"), "utf8")).toContain(
+      `The check \`${command}\` has failed (exit code 3). The end of its output:\n\n12\n13\n`,
+    );
   });
 
   test("an event tells it", async () => {
