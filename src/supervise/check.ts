@@ -21,7 +21,7 @@ export function runCheck(project: ProjectPaths, task: TaskPaths): void {
   const before = { ...run, live: false, exit: 0, record: { ...run.record, verify: null } };
   if (outcomeOf(facts, before).kind !== "done") return;
   const paths = runPaths(task, run.number);
-  if (!isKeptCheck(asked.verify)) {
+  if (asked.verify !== run.record.verify || !isKeptCheck(asked.verify)) {
     // 126: as a shell says that it may not run something.
     const tail = "it is not what was asked for any more, so it was not run";
     return writeCheck(paths, { exit: 126, tail });

@@ -272,6 +272,11 @@ describe("a worker that has a hand in it", () => {
       'touch "$HOME/evil"',
       "it is not what was asked for any more, so it was not run",
     ],
+    [
+      "what was asked for with another task is not run",
+      "exit 0",
+      "it is not what was asked for any more, so it was not run",
+    ],
     ["none at all is no success", "null", "its check did not come to an end"],
   ])("%s", async (_, verify, said) => {
     const s = repository();
