@@ -41,6 +41,7 @@ import {
   endPick,
   forgetWorktree,
   headOf,
+  holderOf,
   isHalfMade,
   isLinked,
   isRebasing,
@@ -328,6 +329,14 @@ function add(project: ProjectPaths, id: string, { path }: Place, { base, made }:
       "branch_taken",
       `the branch ${branch} is there already`,
       `git branch -m ${branch} ANOTHER-NAME`,
+    );
+  // Git is made to take what it still knows of a folder that is gone: it would let two stand on one branch.
+  const holder = tip === null ? null : holderOf(root, branch);
+  if (holder !== null && holder !== path)
+    throw refused(
+      "branch_taken",
+      `the branch ${branch} is checked out in ${holder}`,
+      `git switch ANOTHER, in there`,
     );
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
   const { code, err } = addWorktree(root, path, branch, tip === null ? base : null);

@@ -104,6 +104,13 @@ export function forgetWorktree(root: string, { admin, path }: Place): void {
   if (isTaken(admin) && !isTaken(`${admin}/gitdir`)) rmSync(admin, { recursive: true });
 }
 
+/** Where a branch is checked out: the folder of that worktree, or null. */
+export function holderOf(root: string, branch: string): string | null {
+  const entries = look(root, ["worktree", "list", "--porcelain", "-z"]).out.split("\0\0");
+  const holder = entries.find((entry) => entry.split("\0").includes(`branch refs/heads/${branch}`));
+  return holder?.split("\0")[0]?.replace(/^worktree /, "") ?? null;
+}
+
 /** The commit that a checkout stands at, whatever its worker has checked out; null where it stands at none. */
 export const headOf = ({ common, admin }: Place) =>
   commitOf(common, admin === common ? "HEAD" : `worktrees/${basename(admin)}/HEAD`);

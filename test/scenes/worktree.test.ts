@@ -320,7 +320,9 @@ describe("asked for", () => {
       "echo 4 >>file; unset GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE; git commit -qam second",
     );
     await s.dispatchWith({ env }, "run", "-w", "--id", "it", "x");
-    expect((await s.dispatchWith({ env }, "wait")).out).toContain("it done in 0s\nchanged in its worktree: file;");
+    expect((await s.dispatchWith({ env }, "wait")).out).toContain(
+      "it done in 0s\nchanged in its worktree: file;",
+    );
     expect((await s.dispatchWith({ env }, "merge", "it")).out).toContain("merged it into main");
     expect(s.sh("tail -n 1 file; git log --format=%s")).toBe("4\nsecond\nfirst");
     expect(s.sh("find . -name .git -prune -o -print", other)).toBe(".");
@@ -330,7 +332,9 @@ describe("asked for", () => {
     const s = repository();
     await s.finish("it", "mkdir d");
     for (const cwd of [s.worktree("it"), join(s.worktree("it"), "d")])
-      expect((await s.dispatchWith({ cwd }, "status")).out).toContain("it (works, worktree) — COMPLETE");
+      expect((await s.dispatchWith({ cwd }, "status")).out).toContain(
+        "it (works, worktree) — COMPLETE",
+      );
   });
 });
 
@@ -473,7 +477,9 @@ describe("what happens to it meanwhile:", () => {
       cause: "killed",
     });
     await s.dispatch("resume", "it");
-    expect((await s.dispatch("wait")).out).toContain("changed in its worktree: file; once the user agrees: dispatch merge it");
+    expect((await s.dispatch("wait")).out).toContain(
+      "changed in its worktree: file; once the user agrees: dispatch merge it",
+    );
     expect((await s.dispatch("logs", "it", "--raw")).out).toBe("d\nd/f\nfile\n");
     expect((await s.dispatch("merge", "it")).out).toBe("merged it into main: 1 commit\n");
     expect(traces(s)).toBe(
@@ -542,6 +548,25 @@ describe("what happens to it meanwhile:", () => {
       expect(readFileSync(join(s.worktree("it"), "file"), "utf8")).toBe("1\n2\n3\n4\n");
     },
   );
+
+  test("a branch that somebody else has checked out is left to them", async () => {
+    const s = repository('git worktree add -q "$HOME/other"');
+    const cwd = join(s.home, "other");
+    await s.hand("first", "gate first");
+    await s.hand("it", "gate it", "--after", "first");
+    // The same repository, and the same id: not taken yet, of a task that waits.
+    await s.dispatchWith({ cwd }, "run", "-w", "--id", "it", "x");
+    await appears(`${s.env["GATES"]}/it`);
+    await s.open("first");
+    await s.dispatch("wait", "--all");
+    expect(await s.task("it")).toMatchObject({
+      state: "failed",
+      cause: "start_failed",
+      evidence: `the branch dispatch/it is checked out in ${cwd}/.dispatch/worktrees/dispatch-it`,
+    });
+    await s.open("it");
+    expect((await s.dispatchWith({ cwd }, "wait", "it")).out).toContain("it done");
+  });
 
   test("the project may be moved", async () => {
     const s = repository();
