@@ -22,7 +22,7 @@ import { type ProjectPaths, runPaths, taskPaths } from "../store/paths.ts";
 import { keepEnvironment } from "../store/environments.ts";
 import { ensureProject, taskExists, taskIds } from "../store/tasks.ts";
 import { checkCommand, dispatchDepth } from "../supervise/command.ts";
-import { prepare, type Prepared } from "../supervise/launch.ts";
+import { checkSandbox, prepare, type Prepared } from "../supervise/launch.ts";
 import { observeAll } from "../supervise/observe.ts";
 import { findRoute } from "../supervise/routing.ts";
 import { idTaken, type NewTask, startTasks } from "../supervise/start.ts";
@@ -115,6 +115,8 @@ export default defineCommand({
   meta: { name: "run", description: "hand a task to a background worker and return at once" },
   args,
   async run({ args: given, rawArgs }) {
+    // Before all that is written: there, the user's own folder cannot be.
+    if (!given["dry-run"] && dispatchDepth() === 0) checkSandbox();
     const config = await configuredForDispatch();
     const project = currentProject();
     const requests = await readRequests({

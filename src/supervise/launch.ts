@@ -126,7 +126,7 @@ export async function launch<T>(
   launcher: Launcher = localLauncher,
 ): Promise<{ kind: "refused"; why: T } | { kind: "started"; number: number; inSession: boolean }> {
   checkCwd(project.root);
-  if (isInSandbox(process.env)) throw sandboxed();
+  checkSandbox();
   const number = (facts.run?.number ?? 0) + 1;
   const run = runPaths(task, number);
   const token = crypto.randomUUID().replaceAll("-", "");
@@ -216,12 +216,15 @@ function countIn(
 export const runTaken = ({ id }: TaskPaths) =>
   refused("run_taken", `${id} is being started by somebody else`, `dispatch status ${id}`);
 
-const sandboxed = () =>
-  refused(
+/** Throws where a worker would not outlive the command that starts it. */
+export function checkSandbox(): void {
+  if (!isInSandbox(process.env)) return;
+  throw refused(
     "sandboxed",
     "codex's sandbox would end the worker together with this command",
     "codex runs only a plain command outside of it, no heredoc or pipe: dispatch run '…', with all of the text in single quotes; a rule that allows it: dispatch skill install",
   );
+}
 
 /** A run that came to its end before its worker could be started: it stands there with its cause, and what is next can go on from it. */
 export function recordFailedStart(

@@ -411,8 +411,12 @@ test("in a sandbox that would end its worker, nothing is started", async () => {
   const env = { CODEX_THREAD_ID: "a", CODEX_SANDBOX: "seatbelt" };
   const ran = await s.dispatchWith({ env }, "run", "--model", "finishes", "--id", "it", "x");
   expect(ran).toMatchObject({ exit: 4, out: "" });
-  expect(ran.err).toContain("codex's sandbox would end the worker");
+  expect(ran.err).toStartWith("error: codex's sandbox would end the worker");
   expect((await s.dispatch("status")).out).toContain("no tasks");
+  // There, it cannot make the first config either.
+  rmSync(s.env["DISPATCH_HOME"]!, { recursive: true });
+  writeFileSync(s.env["DISPATCH_HOME"]!, "");
+  expect(await s.dispatchWith({ env }, "run", "x")).toEqual(ran);
 });
 
 test("an unknown hook is an error, and wakes nobody", async () => {
