@@ -18,6 +18,7 @@ import {
   commitOf,
   forgetWorktree,
   isAncestor,
+  isStaged,
   isWhole,
   mergedTree,
   standing,
@@ -102,12 +103,18 @@ export function bringHome(project: ProjectPaths, facts: Workable, way: Way, isKe
     }
   }
   step("after work is brought home");
-  const as = commitOf(root, "HEAD")!;
+  const as = headHere(root);
   const left = leave(project, facts, { tip, as, into }, isKept);
   return { ...done, commit: as, ...left };
 }
 
 const titleOf = ({ asked, id }: Facts) => asked?.title ?? id;
+
+function headHere(cwd: string): string {
+  const head = commitOf(cwd, "HEAD");
+  if (head === null) throw failed("git", `${cwd} is at no commit`, "git status");
+  return head;
+}
 
 /** The branch that the user is on. */
 function home(root: string, target: string | null): { into: string; head: string } {
@@ -155,8 +162,7 @@ function brought(answer: GitAnswer, root: string): void {
 }
 
 function notMerged(root: string, { code, out, err }: GitAnswer) {
-  const isLeft =
-    commitOf(root, "MERGE_HEAD") !== null || look(root, ["diff", "--cached", "--quiet"]).code !== 0;
+  const isLeft = commitOf(root, "MERGE_HEAD") !== null || isStaged(root);
   return failed(
     "not_merged",
     `git would not: ${err || out.trim() || `exit code ${code}`}`,
@@ -178,14 +184,14 @@ function squash(
 ): void {
   // One that was killed may have got as far as the commit, or as far as staging it.
   if (treeOf(root, merged.head) === merged.tree) return;
-  const isStaged = look(root, ["diff", "--cached", "--quiet"]).code !== 0;
-  if (isStaged && look(root, ["write-tree"]).out.trim() !== merged.tree)
+  const isBegun = isStaged(root);
+  if (isBegun && look(root, ["write-tree"]).out.trim() !== merged.tree)
     throw refused(
       "staged",
       "the checkout has staged changes, which would be committed with it",
       "git commit, or git restore --staged .",
     );
-  const said = isStaged ? null : git(root, ["merge", "--squash", "--quiet", tip]);
+  const said = isBegun ? null : git(root, ["merge", "--squash", "--quiet", tip]);
   const commit = ["commit", "--quiet", "--file=-"];
   const answer = said !== null && said.code !== 0 ? said : git(root, commit, { input: message });
   if (answer.code === 0) return;
@@ -201,7 +207,7 @@ function rebase(project: ProjectPaths, tip: string, onto: string): string | stri
   try {
     brought(git(root, ["worktree", "add", "--quiet", "--detach", path, tip]), root);
     const { code, err } = git(path, ["rebase", "--quiet", onto], { env: { GIT_EDITOR: "true" } });
-    if (code === 0) return commitOf(path, "HEAD")!;
+    if (code === 0) return headHere(path);
     const files = look(path, ["diff", "--name-only", "--diff-filter=U"]).out.trim();
     if (files === "")
       throw failed(

@@ -30,7 +30,7 @@ function isGit(path: string): boolean {
 }
 
 export interface GitAnswer {
-  /** 127 where there is no git, 124 where it took too long. */
+  /** 127 where there is no git, 124 where it took too long, 137 where it was killed. */
   code: number;
   out: string;
   err: string;
@@ -89,7 +89,7 @@ export function git(
       ],
       ...(timeoutMs !== undefined && { timeout: timeoutMs, killSignal: "SIGKILL" as const }),
     });
-    const code = exitedDueToTimeout === true ? 124 : (exitCode ?? 1);
+    const code = exitedDueToTimeout === true ? 124 : (exitCode ?? 137);
     return { code, out: textIn(out), err: textIn(err).trim() };
   } finally {
     closeSync(out);

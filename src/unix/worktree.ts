@@ -135,10 +135,16 @@ export const branchesBelow = (root: string, name: string): string[] =>
     .out.split("\n")
     .filter((line) => line !== "");
 
+/** Throws where git was ended before it could tell: that is no "no". */
+function isSo(answer: GitAnswer): boolean {
+  if (answer.code >= 124 && answer.code !== 128) needed(answer);
+  return answer.code === 0;
+}
+
 /** The commit that something names, or null. */
 export function commitOf(cwd: string, name: string): string | null {
-  const { code, out } = look(cwd, ["rev-parse", "--verify", "--quiet", `${name}^{commit}`]);
-  return code === 0 ? out.trim() : null;
+  const answer = look(cwd, ["rev-parse", "--verify", "--quiet", `${name}^{commit}`]);
+  return isSo(answer) ? answer.out.trim() : null;
 }
 
 /** The commit that a checkout stands at, whatever its worker has checked out; null where it stands at none. */
@@ -343,7 +349,10 @@ export function mergedTree(
 }
 
 export const isAncestor = (root: string, older: string, newer: string) =>
-  look(root, ["merge-base", "--is-ancestor", older, newer]).code === 0;
+  isSo(look(root, ["merge-base", "--is-ancestor", older, newer]));
+
+/** The index holds what no commit does. */
+export const isStaged = (root: string) => !isSo(look(root, ["diff", "--cached", "--quiet"]));
 
 /** Puts a commit of a repository within a worktree among the refs of the outer one. */
 export function fetchInner(root: string, inner: string, commit: string, ref: string): void {

@@ -14,8 +14,12 @@ const realGit = Bun.which("git")!;
 interface Repository extends Scene {
   /** The user's own git, in the checkout. */
   git: (...args: string[]) => string;
-  /** Runs `dispatch ARGV`, which is ended before or after the first call of git whose words hold `call`; or while git goes on. */
-  killed: (when: "before" | "after" | "beneath", call: string, ...argv: string[]) => Promise<Ran>;
+  /** Runs `dispatch ARGV`, which is ended before or after the first call of git whose words hold `call`; or while git goes on; or such calls are ended themselves. */
+  killed: (
+    when: "before" | "after" | "beneath" | "ends",
+    call: string,
+    ...argv: string[]
+  ) => Promise<Ran>;
   worktree: (id: string) => string;
   /** Every content that git can reach from a ref or a worktree's HEAD. */
   reachable: () => string;
@@ -49,6 +53,7 @@ function repository(work: string, before = ""): Repository {
      case "\${AIM:-}" in
      before) case "$*" in *"$AIM_CALL"*) kill -9 $PPID $$ ;; esac ;;
      after) case "$*" in *"$AIM_CALL"*) ${realGit} "$@"; kill -9 $PPID $$ ;; esac ;;
+     ends) case "$*" in *"$AIM_CALL"*) kill -9 $$ ;; esac ;;
      beneath) case "$*" in *"$AIM_CALL"*) kill -9 $PPID; ${realGit} "$@"; : >"$GATES/over"; exit ;; esac ;;
      beside) case "$*" in *"$AIM_CALL"*) mkdir "$GATES/beside" 2>/dev/null && AIM= sh -c "$AIM_RUN" >/dev/null 2>&1 ;; esac ;;
      esac
@@ -304,4 +309,28 @@ test("a task whose parents conflict waits for somebody, also when it was resumed
   writeFileSync(join(run, "log"), "");
   await s.dispatch("resume", "c");
   expect(await s.task("c")).toMatchObject({ state: "failed", cause: "conflict" });
+});
+
+test.each([
+  "rev-parse --verify --quiet HEAD^{commit}",
+  "merge-base --is-ancestor",
+  "merge-tree",
+  "diff --cached",
+])("git %s that was killed is no answer", async (call) => {
+  const s = repository("echo 2 >new");
+  await done(s, "it");
+  const { exit } = await s.killed("ends", call, "merge", "it", "--squash");
+  expect(exit).toBe(1);
+  expect((await s.dispatch("merge", "it", "--squash")).exit).toBe(0);
+  expect(readFileSync(join(s.project, "new"), "utf8")).toBe("2\n");
+});
+
+test("an id is free again where git was killed as soon as it had begun a worktree", async () => {
+  const s = repository("echo 2 >new");
+  await done(s, "other");
+  mkdirSync(join(s.project, ".git/worktrees/dispatch-it"));
+  expect((await s.dispatch("run", "--worktree", "--id", "it", "x")).exit).toBe(4);
+  await s.dispatch("doctor", "--fix");
+  await done(s, "it");
+  expect((await s.dispatch("merge", "it")).exit).toBe(0);
 });
