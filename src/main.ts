@@ -139,11 +139,14 @@ async function report(error: unknown, argv: readonly string[]): Promise<void> {
   process.exit(argv[0] === "hook" ? 1 : known.exitCode);
 }
 
-/** What the operating system refused, in its own words: a full disk, a read-only folder. */
+/** What git or the operating system refused, in its own words: a ref that is locked, a full disk, a read-only folder. */
 function systemError(
   error: unknown,
   DispatchError: typeof import("./core/error.ts").DispatchError,
 ): InstanceType<typeof DispatchError> | null {
+  // By its name: git is loaded by the commands that need it alone.
+  if (error instanceof Error && error.name === "GitError")
+    return new DispatchError("failed", "git", error.message, "git status");
   const { code, path, syscall } = error as NodeJS.ErrnoException;
   if (!(error instanceof Error) || code === undefined || syscall === undefined) return null;
   const reasons: Record<string, string> = {

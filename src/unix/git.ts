@@ -29,6 +29,11 @@ function isGit(path: string): boolean {
   );
 }
 
+/** What git says, where there is no way round it. */
+export class GitError extends Error {
+  override readonly name = "GitError";
+}
+
 export interface GitAnswer {
   /** 127 where there is no git, 124 where it took too long, 137 where it was killed. */
   code: number;

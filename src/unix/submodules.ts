@@ -1,8 +1,7 @@
 /** Submodules of a worktree: those that the checkout has are taken from there, without the network. */
 
 import { existsSync, readdirSync, rmSync } from "node:fs";
-import { failed } from "../core/error.ts";
-import { git, look, parts } from "./git.ts";
+import { git, GitError, look, parts } from "./git.ts";
 
 /** Throws where one that the checkout has cannot be had. No worker has been in `to` yet. */
 export function addSubmodules(from: string, to: string): void {
@@ -22,11 +21,7 @@ export function addSubmodules(from: string, to: string): void {
       path,
     ]);
     if (code !== 0)
-      throw failed(
-        "submodule",
-        `the submodule ${path} could not be had: ${err.split("\n").at(-1)}`,
-        `git submodule status ${path}`,
-      );
+      throw new GitError(`the submodule ${path} could not be had: ${err.split("\n").at(-1)}`);
     if (url.trim() !== "") git(`${to}/${path}`, ["remote", "set-url", "origin", url.trim()]);
     addSubmodules(`${from}/${path}`, `${to}/${path}`);
   }

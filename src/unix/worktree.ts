@@ -18,8 +18,7 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join, resolve } from "node:path";
-import { failed } from "../core/error.ts";
-import { git, type GitAnswer, look, parts } from "./git.ts";
+import { git, type GitAnswer, GitError, look, parts } from "./git.ts";
 import { brokenSubmodules, submodulesOf } from "./submodules.ts";
 
 const addMs = 300_000;
@@ -257,7 +256,7 @@ function copyIndex(from: string, to: string): boolean {
 function needed({ code, out, err }: GitAnswer): string {
   if (code === 0) return out;
   const said = err.split("\n").find((line) => /^(?:fatal|error): /.test(line)) ?? err;
-  throw failed("git", `git says: ${said || `exit code ${code}`}`, "git status");
+  throw new GitError(`git says: ${said || `exit code ${code}`}`);
 }
 
 /** A snapshot that was committed: what the checkout's next commit begins with. */
