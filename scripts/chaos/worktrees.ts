@@ -209,6 +209,7 @@ class Storm {
         const run = async () => {
           const words = this.#wordsOf(command);
           if (words !== null) await this.#dispatch(words, event);
+          if (command.verb === "merge") await this.#gitIsDone();
         };
         // With both hands on the checkout.
         await (command.verb === "merge" ? this.#byHand(run) : run());
@@ -225,6 +226,13 @@ class Storm {
       case "edit":
         return this.#byHand(async () => this.#edit(event));
     }
+  }
+
+  /** One whose caller was killed goes on: nobody edits what it is just writing. */
+  async #gitIsDone(): Promise<void> {
+    const isWriting = ({ cwd, words }: Process) => cwd === this.root && words.some(isHurtful);
+    while (processesOf(this.ground.mark).some((each) => roleOf(each) === "git" && isWriting(each)))
+      await Bun.sleep(killPollMs);
   }
 
   #byHand<T>(act: () => Promise<T>): Promise<T> {
@@ -550,7 +558,7 @@ const gitConfig = `[user]
 `;
 
 /** Calls of git that write in a checkout: one that is killed in its midst leaves it to a person. */
-const isHurtful = (word: string) => ["merge", "commit", "reset"].includes(word);
+const isHurtful = (word: string) => word === "merge";
 
 const lines = (name: string) =>
   Array.from({ length: linesOfAFile }, (_, index) => `${name} line ${index}`);
