@@ -310,8 +310,10 @@ export function commitTree(
   tree: string,
   parents: readonly string[],
   message: string,
+  options: readonly string[] = [],
 ): string {
-  const args = ["commit-tree", tree, ...parents.flatMap((parent) => ["-p", parent]), "-F", "-"];
+  const from = parents.flatMap((parent) => ["-p", parent]);
+  const args = ["commit-tree", ...options, tree, ...from, "-F", "-"];
   const own = git(cwd, args, { input: message });
   return needed(own.code === 0 ? own : git(cwd, args, { input: message, env: ourName })).trim();
 }
@@ -349,9 +351,6 @@ export function mergedTree(
 
 export const isAncestor = (root: string, older: string, newer: string) =>
   isSo(look(root, ["merge-base", "--is-ancestor", older, newer]));
-
-/** The index holds what no commit does. */
-export const isStaged = (root: string) => !isSo(look(root, ["diff", "--cached", "--quiet"]));
 
 /** Puts a commit of a repository within a worktree among the refs of the outer one. */
 export function fetchInner(root: string, inner: string, commit: string, ref: string): void {
