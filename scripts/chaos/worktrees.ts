@@ -470,7 +470,7 @@ class Storm {
     this.#did("tidy up");
     this.#removeLocks();
     const own = [...this.#dirty].map(
-      (path) => [path, readFileSync(join(this.root, path))] as const,
+      (path) => [path, readFileSync(join(this.root, path), "utf8")] as const,
     );
     if (existsSync(join(this.root, ".git/MERGE_HEAD"))) this.#git(["merge", "--abort"]);
     const { out } = this.#git(["status", "--porcelain", "-z", "--no-renames"]);
@@ -482,7 +482,7 @@ class Storm {
         rmSync(join(this.root, path), { recursive: true, force: true });
     }
     rmSync(join(this.root, ".git/SQUASH_MSG"), { force: true });
-    for (const [path, bytes] of own) writeFileSync(join(this.root, path), bytes);
+    for (const [path, text] of own) this.#write(path, text);
   }
 
   /** As git tells a person to, when no git is left. */
