@@ -144,12 +144,13 @@ async function report(error: unknown, argv: readonly string[]): Promise<number> 
   return argv[0] === "hook" ? 1 : known.exitCode;
 }
 
-/** What the operating system refused, or git, in its own words: a full disk, a read-only folder. */
+/** What git or the operating system refused, in its own words: a ref that is locked, a full disk, a read-only folder. */
 function systemError(
   error: unknown,
   DispatchError: typeof import("./core/error.ts").DispatchError,
 ): InstanceType<typeof DispatchError> | null {
-  if (error instanceof Error && error.name === "GitFailed")
+  // By its name: git is loaded by the commands that need it alone.
+  if (error instanceof Error && error.name === "GitError")
     return new DispatchError("failed", "git", error.message, "git status");
   const { code, path, syscall } = error as NodeJS.ErrnoException;
   if (!(error instanceof Error) || code === undefined || syscall === undefined) return null;

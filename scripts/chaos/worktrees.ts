@@ -209,6 +209,7 @@ class Storm {
         const run = async () => {
           const words = this.#wordsOf(command);
           if (words !== null) await this.#dispatch(words, event);
+          if (command.verb === "merge") await this.#gitIsDone();
         };
         // With both hands on the checkout.
         await (command.verb === "merge" ? this.#byHand(run) : run());
@@ -225,6 +226,13 @@ class Storm {
       case "edit":
         return this.#byHand(async () => this.#edit(event));
     }
+  }
+
+  /** One whose caller was killed goes on: nobody edits what it is just writing. */
+  async #gitIsDone(): Promise<void> {
+    const isWriting = ({ cwd, words }: Process) => cwd === this.root && words.some(isHurtful);
+    while (processesOf(this.ground.mark).some((each) => roleOf(each) === "git" && isWriting(each)))
+      await Bun.sleep(killPollMs);
   }
 
   #byHand<T>(act: () => Promise<T>): Promise<T> {
@@ -462,7 +470,7 @@ class Storm {
     this.#did("tidy up");
     this.#removeLocks();
     const own = [...this.#dirty].map(
-      (path) => [path, readFileSync(join(this.root, path))] as const,
+      (path) => [path, readFileSync(join(this.root, path), "utf8")] as const,
     );
     if (existsSync(join(this.root, ".git/MERGE_HEAD"))) this.#git(["merge", "--abort"]);
     const { out } = this.#git(["status", "--porcelain", "-z", "--no-renames"]);
@@ -474,7 +482,7 @@ class Storm {
         rmSync(join(this.root, path), { recursive: true, force: true });
     }
     rmSync(join(this.root, ".git/SQUASH_MSG"), { force: true });
-    for (const [path, bytes] of own) writeFileSync(join(this.root, path), bytes);
+    for (const [path, text] of own) this.#write(path, text);
   }
 
   /** As git tells a person to, when no git is left. */
@@ -550,7 +558,7 @@ const gitConfig = `[user]
 `;
 
 /** Calls of git that write in a checkout: one that is killed in its midst leaves it to a person. */
-const isHurtful = (word: string) => ["merge", "commit", "reset"].includes(word);
+const isHurtful = (word: string) => word === "merge";
 
 const lines = (name: string) =>
   Array.from({ length: linesOfAFile }, (_, index) => `${name} line ${index}`);

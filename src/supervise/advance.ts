@@ -13,6 +13,7 @@ import { type ProjectPaths, runPaths, type TaskPaths } from "../store/paths.ts";
 import { note } from "../store/journal.ts";
 import { giveUp, runNumbers } from "../store/runs.ts";
 import { placeWorktree } from "../store/worktrees.ts";
+import { GitError } from "../unix/git.ts";
 import { isLocked } from "../unix/lock.ts";
 import { whyNotNow } from "./admission.ts";
 import { launch, recordFailedStart } from "./launch.ts";
@@ -133,11 +134,12 @@ export async function advanceOrFail(
   try {
     return await advance(project, task, config);
   } catch (error) {
-    if (!(error instanceof DispatchError)) throw error;
+    if (!(error instanceof DispatchError || error instanceof GitError)) throw error;
+    const code = error instanceof DispatchError ? error.code : "git";
     const facts = observe(task);
     const due = dueRun(facts);
-    if (due === null || !isOurs(facts) || error.code === "run_taken") return { kind: "nothing" };
-    const cause = causes[error.code] ?? "start_failed";
+    if (due === null || !isOurs(facts) || code === "run_taken") return { kind: "nothing" };
+    const cause = causes[code] ?? "start_failed";
     const failure = { cause, evidence: error.message, resetsAtMs: null };
     recordFailedStart(project, task, { facts, due, said: nameOf(facts, due) }, failure);
     return { kind: "nothing" };

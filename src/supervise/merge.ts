@@ -13,8 +13,16 @@ import { type ProjectPaths, rebaseName, taskPaths } from "../store/paths.ts";
 import { step } from "../store/step.ts";
 import { stage } from "../store/tasks.ts";
 import { writeWorktree } from "../store/worktrees.ts";
-import { git, type GitAnswer, look } from "../unix/git.ts";
-import { commitOf, isAncestor, mergedTree, standing, treeOf } from "../unix/repository.ts";
+import { git, look } from "../unix/git.ts";
+import {
+  commitOf,
+  commitTree,
+  hookedMessage,
+  isAncestor,
+  mergedTree,
+  standing,
+  treeOf,
+} from "../unix/repository.ts";
 import { forgetWorktree, isWhole, worktreePlace } from "../unix/worktree.ts";
 import { observe } from "./observe.ts";
 import { type Rescued, takeDown } from "./rescue.ts";
@@ -64,7 +72,7 @@ export function requireWork(facts: Facts): asserts facts is Workable {
 /** @param isKept the worktree stays */
 export function bringHome(project: ProjectPaths, facts: Workable, way: Way, isKept: boolean): Home {
   const { root } = project;
-  const { id, worktree } = facts;
+  const { worktree } = facts;
   const { into, head } = home(root, worktree.target);
   const { tip, files: rest } = endOf(project, facts);
   const commits = Number(look(root, ["rev-list", "--count", `${head}..${tip}`]).out);
@@ -79,27 +87,23 @@ export function bringHome(project: ProjectPaths, facts: Workable, way: Way, isKe
   const { tree, conflicts } = mergedTree(root, head, tip);
   if (conflicts.length > 0)
     throw conflicting(project, facts, { target: into, commit: head, files: conflicts });
-  switch (way) {
-    case "merge":
-      merge(root, tip, `Merge ${branchOf(id)}: ${titleOf(facts)}`);
-      break;
-    case "squash":
-      squash(root, tip, titleOf(facts), { head, tree });
-      break;
-    case "rebase": {
-      const rebased = rebase(project, tip, head);
-      if (typeof rebased !== "string")
-        throw conflicting(project, facts, { target: into, commit: head, files: rebased });
-      brought(git(root, ["merge", "--ff-only", "--quiet", rebased]), root);
-    }
-  }
+  const made = combined(project, facts, way, { head, tip, tree });
+  if (typeof made !== "string")
+    throw conflicting(project, facts, { target: into, commit: head, files: made });
+  forward(root, made);
   step("after work is brought home");
-  const as = commitOf(root, "HEAD")!;
+  const as = headHere(root);
   const left = leave(project, facts, { tip, as, into }, isKept);
   return { ...done, commit: as, ...left };
 }
 
 const titleOf = ({ asked, id }: Facts) => asked?.title ?? id;
+
+function headHere(cwd: string): string {
+  const head = commitOf(cwd, "HEAD");
+  if (head === null) throw failed("git", `${cwd} is at no commit`, "git status");
+  return head;
+}
 
 /** The branch that the user is on. */
 function home(root: string, target: string | null): { into: string; head: string } {
@@ -140,49 +144,51 @@ function conflicting(project: ProjectPaths, { id, worktree }: Workable, conflict
   );
 }
 
-function brought(answer: GitAnswer, root: string): void {
-  if (answer.code === 0) return;
-  if (commitOf(root, "MERGE_HEAD") !== null) git(root, ["merge", "--abort"]);
-  throw notMerged(root, answer);
+/**
+ * The commit that the branch is to move to, or the files that conflict. Made beside the
+ * checkout: whoever is killed meanwhile has changed nothing there.
+ */
+function combined(
+  project: ProjectPaths,
+  { id, asked }: Workable,
+  way: Way,
+  { head, tip, tree }: { head: string; tip: string; tree: string },
+): string | string[] {
+  const { root } = project;
+  const title = asked?.title ?? id;
+  switch (way) {
+    case "merge":
+      if (isAncestor(root, head, tip)) return tip;
+      return usersCommit(root, tree, [head, tip], `Merge ${branchOf(id)}: ${title}`);
+    case "squash":
+      // One that was killed may have got as far as this.
+      if (treeOf(root, head) === tree) return head;
+      return usersCommit(root, tree, [head], title);
+    case "rebase":
+      return rebase(project, tip, head);
+  }
 }
 
-function notMerged(root: string, { code, out, err }: GitAnswer) {
-  const isLeft =
-    commitOf(root, "MERGE_HEAD") !== null || look(root, ["diff", "--cached", "--quiet"]).code !== 0;
-  return failed(
+/** As they would make it: in their name, with their words checked, and signed where they sign. */
+function usersCommit(root: string, tree: string, parents: string[], message: string): string {
+  const isSigned = look(root, ["config", "--type=bool", "--get", "commit.gpgSign"]).out.trim();
+  const options = isSigned === "true" ? ["-S"] : [];
+  return commitTree(root, tree, parents, hookedMessage(root, message), { isUsers: true, options });
+}
+
+/**
+ * Moves the user's branch, at once or not at all: git looks first whether anything of
+ * theirs is in the way. A merge of its own would put that aside and back, and a squash
+ * takes two calls: killed in between, the checkout would be left half way.
+ */
+function forward(root: string, commit: string): void {
+  const { code, out, err } = git(root, ["merge", "--ff-only", "--quiet", commit]);
+  if (code === 0) return;
+  throw failed(
     "not_merged",
     `git would not: ${err || out.trim() || `exit code ${code}`}`,
-    isLeft
-      ? "git status: the checkout is in the middle of it; git reset --merge takes that back"
-      : "git status; the checkout is as it was",
+    code < 128 ? "git status; the checkout is as it was" : "git status",
   );
-}
-
-const merge = (root: string, tip: string, message: string) =>
-  brought(git(root, ["merge", "--no-edit", "--quiet", "-m", message, tip]), root);
-
-/** @param merged what comes of it, and the commit that it comes on */
-function squash(
-  root: string,
-  tip: string,
-  message: string,
-  merged: { head: string; tree: string },
-): void {
-  // One that was killed may have got as far as the commit, or as far as staging it.
-  if (treeOf(root, merged.head) === merged.tree) return;
-  const isStaged = look(root, ["diff", "--cached", "--quiet"]).code !== 0;
-  if (isStaged && look(root, ["write-tree"]).out.trim() !== merged.tree)
-    throw refused(
-      "staged",
-      "the checkout has staged changes, which would be committed with it",
-      "git commit, or git restore --staged .",
-    );
-  const said = isStaged ? null : git(root, ["merge", "--squash", "--quiet", tip]);
-  const commit = ["commit", "--quiet", "--file=-"];
-  const answer = said !== null && said.code !== 0 ? said : git(root, commit, { input: message });
-  if (answer.code === 0) return;
-  git(root, ["reset", "--quiet", "--merge"]);
-  throw notMerged(root, answer);
 }
 
 /** The last of the rebased commits, or the files that they conflict in. In a folder of our own: whose worktree it is, is not touched. */
@@ -191,9 +197,11 @@ function rebase(project: ProjectPaths, tip: string, onto: string): string | stri
   const staged = stage(project);
   const path = join(staged, rebaseName(process.pid));
   try {
-    brought(git(root, ["worktree", "add", "--quiet", "--detach", path, tip]), root);
+    const added = git(root, ["worktree", "add", "--quiet", "--detach", path, tip]);
+    if (added.code !== 0)
+      throw failed("not_merged", `git would not: ${added.err}`, "git worktree list");
     const { code, err } = git(path, ["rebase", "--quiet", onto], { env: { GIT_EDITOR: "true" } });
-    if (code === 0) return commitOf(path, "HEAD")!;
+    if (code === 0) return headHere(path);
     const files = look(path, ["diff", "--name-only", "--diff-filter=U"]).out.trim();
     if (files === "")
       throw failed(

@@ -22,6 +22,7 @@ import { git, look } from "../unix/git.ts";
 import { processIdentity } from "../unix/processes.ts";
 import { commitOf, countUnmerged, standing, updateRef } from "../unix/repository.ts";
 import {
+  checkoutPlace,
   forgetWorktree,
   headOf,
   isHalfMade,
@@ -59,6 +60,13 @@ export function forgetGone(project: ProjectPaths): void {
     if (pid === null || processIdentity(pid) !== null) continue;
     rmSync(dirname(path), { recursive: true, force: true });
     forgetWorktree(root, worktreePlace(root, path));
+  }
+  const { common } = checkoutPlace(root);
+  for (const name of readFolders(`${common}/worktrees`)) {
+    const id = worktreeTask(name);
+    const place = id === null ? null : placeOf(project, id);
+    // Git was killed before it had written down whose it is.
+    if (place !== null && !isTaken(`${place.admin}/gitdir`)) forgetWorktree(root, place);
   }
   for (const path of registeredBelow(root, project.worktrees)) {
     const id = worktreeTask(basename(path));

@@ -30,7 +30,7 @@ function isGit(path: string): boolean {
 }
 
 export interface GitAnswer {
-  /** 127 where there is no git, 124 where it took too long. */
+  /** 127 where there is no git, 124 where it took too long, 137 where it was killed. */
   code: number;
   out: string;
   err: string;
@@ -89,7 +89,7 @@ export function git(
       ],
       ...(timeoutMs !== undefined && { timeout: timeoutMs, killSignal: "SIGKILL" as const }),
     });
-    const code = exitedDueToTimeout === true ? 124 : (exitCode ?? 1);
+    const code = exitedDueToTimeout === true ? 124 : (exitCode ?? 137);
     return { code, out: textIn(out), err: textIn(err).trim() };
   } finally {
     closeSync(out);
@@ -144,15 +144,15 @@ const withoutGit = (env: Record<string, string | undefined>) =>
   ) as Record<string, string>;
 
 /** Git would not, in its own words. */
-export class GitFailed extends Error {
-  override readonly name = "GitFailed";
+export class GitError extends Error {
+  override readonly name = "GitError";
 }
 
 /** What git said on stdout; throws where it failed. */
 export function needed({ code, out, err }: GitAnswer): string {
   if (code === 0) return out;
   const said = err.split("\n").find((line) => /^(?:fatal|error): /.test(line)) ?? err;
-  throw new GitFailed(`git says: ${said || `(nothing; exit code ${code})`}`);
+  throw new GitError(`git says: ${said || `(nothing; exit code ${code})`}`);
 }
 
 /** The parts of an output that ends each with a NUL. */

@@ -1,7 +1,9 @@
 /** A repository: what git says of it, its commits and its refs. */
 
-import { resolve } from "node:path";
-import { git, look, needed, parts } from "./git.ts";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { git, type GitAnswer, GitError, look, needed, parts } from "./git.ts";
 
 /** What git says of a folder. */
 export type Standing =
@@ -36,10 +38,16 @@ export const branchesBelow = (root: string, name: string): string[] =>
     .out.split("\n")
     .filter((line) => line !== "");
 
+/** Throws where git was ended before it could tell: that is no "no". */
+function isSo(answer: GitAnswer): boolean {
+  if (answer.code >= 124 && answer.code !== 128) needed(answer);
+  return answer.code === 0;
+}
+
 /** The commit that something names, or null. */
 export function commitOf(cwd: string, name: string): string | null {
-  const { code, out } = look(cwd, ["rev-parse", "--verify", "--quiet", `${name}^{commit}`]);
-  return code === 0 ? out.trim() : null;
+  const answer = look(cwd, ["rev-parse", "--verify", "--quiet", `${name}^{commit}`]);
+  return isSo(answer) ? answer.out.trim() : null;
 }
 
 /** The tree of a commit. */
@@ -54,16 +62,44 @@ const ourName = {
   GIT_COMMITTER_EMAIL: "dispatch@localhost",
 };
 
-/** A commit of a tree, by the user where git knows who that is; no branch moves. */
+/**
+ * A commit of a tree; no branch moves. By the user, or, where git does not know who
+ * that is, by this program; with `isUsers` it throws then.
+ */
 export function commitTree(
   cwd: string,
   tree: string,
   parents: readonly string[],
   message: string,
+  { isUsers = false, options = [] }: { isUsers?: boolean; options?: readonly string[] } = {},
 ): string {
-  const args = ["commit-tree", tree, ...parents.flatMap((parent) => ["-p", parent]), "-F", "-"];
+  const from = parents.flatMap((parent) => ["-p", parent]);
+  const args = ["commit-tree", ...options, tree, ...from, "-F", "-"];
   const own = git(cwd, args, { input: message });
-  return needed(own.code === 0 ? own : git(cwd, args, { input: message, env: ourName })).trim();
+  const isEnough = isUsers || own.code === 0;
+  return needed(isEnough ? own : git(cwd, args, { input: message, env: ourName })).trim();
+}
+
+/** A commit's message, as the user's own hook for that leaves it; throws what it says where it refuses. */
+export function hookedMessage(cwd: string, message: string): string {
+  const folder = mkdtempSync(join(tmpdir(), "dispatch-git-"));
+  const file = join(folder, "COMMIT_EDITMSG");
+  try {
+    writeFileSync(file, `${message}\n`);
+    const { code, out, err } = git(cwd, [
+      "hook",
+      "run",
+      "--ignore-missing",
+      "commit-msg",
+      "--",
+      file,
+    ]);
+    if (code !== 0)
+      throw new GitError(`git would not: ${err || out.trim() || "commit-msg says no"}`);
+    return readFileSync(file, "utf8");
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
 }
 
 /** Moves a ref; `before` is what it has to stand at (40 zeros: nowhere), or whatever. */
@@ -98,7 +134,7 @@ export function mergedTree(
 }
 
 export const isAncestor = (root: string, older: string, newer: string) =>
-  look(root, ["merge-base", "--is-ancestor", older, newer]).code === 0;
+  isSo(look(root, ["merge-base", "--is-ancestor", older, newer]));
 
 /** Puts a commit of another repository among the refs of this one. */
 export function fetchFrom(root: string, other: string, commit: string, ref: string): void {

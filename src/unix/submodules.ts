@@ -3,7 +3,7 @@
 import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { git, GitFailed, look, needed, parts } from "./git.ts";
+import { git, GitError, look, needed, parts } from "./git.ts";
 import { copyIndex, type Place, plainText } from "./worktree.ts";
 
 /** Throws where one that the checkout has cannot be had. No worker has been in `to` yet. */
@@ -26,7 +26,7 @@ export function addSubmodules(from: string, to: string): void {
       path,
     ]);
     if (code !== 0)
-      throw new GitFailed(`the submodule ${path} could not be had: ${err.split("\n").at(-1)}`);
+      throw new GitError(`the submodule ${path} could not be had: ${err.split("\n").at(-1)}`);
     if (url.trim() !== "") git(`${to}/${path}`, ["remote", "set-url", "origin", url.trim()]);
     addSubmodules(`${from}/${path}`, `${to}/${path}`);
   }

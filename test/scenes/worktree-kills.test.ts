@@ -14,8 +14,12 @@ const realGit = Bun.which("git")!;
 interface Repository extends Scene {
   /** The user's own git, in the checkout. */
   git: (...args: string[]) => string;
-  /** Runs `dispatch ARGV`, which is ended before or after the first call of git whose words hold `call`; or while git goes on. */
-  killed: (when: "before" | "after" | "beneath", call: string, ...argv: string[]) => Promise<Ran>;
+  /** Runs `dispatch ARGV`, which is ended before or after the first call of git whose words hold `call`; or while git goes on; or such calls are ended themselves. */
+  killed: (
+    when: "before" | "after" | "beneath" | "ends",
+    call: string,
+    ...argv: string[]
+  ) => Promise<Ran>;
   worktree: (id: string) => string;
   /** Every content that git can reach from a ref or a worktree's HEAD. */
   reachable: () => string;
@@ -49,6 +53,7 @@ function repository(work: string, before = ""): Repository {
      case "\${AIM:-}" in
      before) case "$*" in *"$AIM_CALL"*) kill -9 $PPID $$ ;; esac ;;
      after) case "$*" in *"$AIM_CALL"*) ${realGit} "$@"; kill -9 $PPID $$ ;; esac ;;
+     ends) case "$*" in *"$AIM_CALL"*) kill -9 $$ ;; esac ;;
      beneath) case "$*" in *"$AIM_CALL"*) kill -9 $PPID; ${realGit} "$@"; : >"$GATES/over"; exit ;; esac ;;
      beside) case "$*" in *"$AIM_CALL"*) mkdir "$GATES/beside" 2>/dev/null && AIM= sh -c "$AIM_RUN" >/dev/null 2>&1 ;; esac ;;
      esac
@@ -163,30 +168,46 @@ test("a merge that was killed when the worktree had gone leaves nothing that doc
   expect(s.git("branch", "--list", "dispatch/*")).toBe("");
 });
 
-test.each<["before" | "after", string]>([
-  ["before", "merge --squash"],
-  ["after", "merge --squash"],
-  ["before", "commit --quiet"],
-  ["after", "commit --quiet"],
-])("a squash that was killed %s git %s is ended by the next", async (when, call) => {
-  const s = repository("echo 2 >new; echo mine >>shared");
-  await done(s, "it");
-  await s.killed(when, call, "merge", "it", "--squash");
-  const { exit, err } = await s.dispatch("merge", "it", "--squash");
-  expect({ exit, err }).toEqual({ exit: 0, err: "" });
-  expect(s.git("log", "--format=%s", "main").split("\n")).toEqual(["x", "first"]);
-  expect(s.git("status", "--porcelain", "--untracked-files=no")).toBe("");
-  expect(existsSync(s.worktree("it"))).toBe(false);
-});
+test.each<["before" | "after", string, string]>([
+  ["before", "commit-tree", "--squash"],
+  ["after", "commit-tree", "--squash"],
+  ["before", "--ff-only", "--squash"],
+  ["after", "--ff-only", "--squash"],
+  ["before", "--ff-only", "--rebase"],
+  ["after", "--ff-only", "--rebase"],
+])(
+  "killed %s git %s, a merge %s leaves the checkout whole, and the next ends it",
+  async (when, call, way) => {
+    const s = repository("echo 2 >new; echo mine >>shared; git add -A; git commit -qm x");
+    await done(s, "it");
+    await s.killed(when, call, "merge", "it", way);
+    expect(s.git("status", "--porcelain")).toBe("");
+    const { exit, err } = await s.dispatch("merge", "it", way);
+    expect({ exit, err }).toEqual({ exit: 0, err: "" });
+    expect(s.git("log", "--format=%s", "main").split("\n")).toEqual(["x", "first"]);
+    expect(s.git("status", "--porcelain")).toBe("");
+    expect(existsSync(s.worktree("it"))).toBe(false);
+  },
+);
 
-test("a squash does not take what the user has staged", async () => {
-  const s = repository("echo 2 >new");
-  await done(s, "it");
-  writeFileSync(join(s.project, "users"), "own");
-  s.git("add", "users");
-  const { exit, err } = await s.dispatch("merge", "it", "--squash");
-  expect({ exit, err }).toMatchObject({ exit: 4, err: expect.stringContaining("staged") });
-});
+test.each(["merge", "squash", "rebase"])(
+  "%s: what the user has staged or edited stays so, and is refused where it is in the way",
+  async (way) => {
+    const s = repository("echo 2 >new; echo mine >>shared");
+    await done(s, "it");
+    writeFileSync(join(s.project, "users"), "own");
+    s.git("add", "users");
+    writeFileSync(join(s.project, "new"), "edited");
+    const words = ["merge", "it", ...(way === "merge" ? [] : [`--${way}`])];
+    const { exit, err } = await s.dispatch(...words);
+    expect({ exit, err }).toMatchObject({ exit: 1, err: expect.stringContaining("as it was") });
+    expect(readFileSync(join(s.project, "new"), "utf8")).toBe("edited");
+    rmSync(join(s.project, "new"));
+    expect((await s.dispatch(...words)).exit).toBe(0);
+    expect(s.git("status", "--porcelain")).toBe("A  users");
+    expect(readFileSync(join(s.project, "new"), "utf8")).toBe("2\n");
+  },
+);
 
 test("what was squashed is kept as it was, also where its worktree is removed later", async () => {
   const s = repository("echo as it was >new; git add -A; git commit -qm it; echo later >new");
@@ -273,11 +294,7 @@ test.each(["", "--squash", "--rebase"])(
     writeFileSync(join(s.project, "shared"), "1\n2\n3\n4\n5\n6\n7\n8\nnine\n");
     s.git("commit", "-qam", "mine");
     const words = ["merge", "it", ...(way === "" ? [] : [way])];
-    await s.killed(
-      "beneath",
-      way === "" ? "merge --no-edit" : way === "--squash" ? "merge --squash" : "--ff-only",
-      ...words,
-    );
+    await s.killed("beneath", "--ff-only", ...words);
     await appears(join(s.env["GATES"]!, "over"));
     expect(s.git("status", "--porcelain", "--untracked-files=no")).not.toMatch(/^.[^ ]/m);
     expect(s.git("ls-files", "--others", "--exclude-standard")).toBe("");
@@ -304,4 +321,26 @@ test("a task whose parents conflict waits for somebody, also when it was resumed
   writeFileSync(join(run, "log"), "");
   await s.dispatch("resume", "c");
   expect(await s.task("c")).toMatchObject({ state: "failed", cause: "conflict" });
+});
+
+test.each(["rev-parse --verify --quiet HEAD^{commit}", "merge-base --is-ancestor", "merge-tree"])(
+  "git %s that was killed is no answer",
+  async (call) => {
+    const s = repository("echo 2 >new");
+    await done(s, "it");
+    const { exit } = await s.killed("ends", call, "merge", "it", "--squash");
+    expect(exit).toBe(1);
+    expect((await s.dispatch("merge", "it", "--squash")).exit).toBe(0);
+    expect(readFileSync(join(s.project, "new"), "utf8")).toBe("2\n");
+  },
+);
+
+test("an id is free again where git was killed as soon as it had begun a worktree", async () => {
+  const s = repository("echo 2 >new");
+  await done(s, "other");
+  mkdirSync(join(s.project, ".git/worktrees/dispatch-it"));
+  expect((await s.dispatch("run", "--worktree", "--id", "it", "x")).exit).toBe(4);
+  await s.dispatch("doctor", "--fix");
+  await done(s, "it");
+  expect((await s.dispatch("merge", "it")).exit).toBe(0);
 });
