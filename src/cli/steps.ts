@@ -34,5 +34,5 @@ function worktreeSettings({ root }: ProjectPaths): WorktreeSettings {
 }
 
 /** Checks what the worker has done. */
-export const checkWork = (project: ProjectPaths, id: string) =>
-  runCheck(project, requireTask(project, id));
+export const checkWork = (project: ProjectPaths, id: string, name: string) =>
+  runCheck(project, requireTask(project, id), name);

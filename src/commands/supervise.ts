@@ -19,7 +19,7 @@ const args = {
   words: {
     type: "positional",
     required: false,
-    valueHint: "[advance ID | ground ID | check ID | notify]…",
+    valueHint: "[advance ID | ground ID | check ID NAME | notify]…",
     description:
       "one act of it: start a task's next run; make what its worker works in; check what came of it; tell the user what is new",
   },
@@ -34,20 +34,20 @@ export default defineCommand({
   },
   args,
   async run({ args: given }) {
-    const [act, id] = given._;
+    const [act, id, name] = given._;
     const project = currentProject();
     ensureProject(project);
     if (act === undefined) return supervise(project, hands(project));
     // Loaded for the act alone: the loop is to stay small.
     if (act === "ground" && id !== undefined)
       return (await import("../cli/steps.ts")).makeGround(project, id);
-    if (act === "check" && id !== undefined)
-      return (await import("../cli/steps.ts")).checkWork(project, id);
+    if (act === "check" && id !== undefined && name !== undefined)
+      return (await import("../cli/steps.ts")).checkWork(project, id, name);
     const { advanceOne, notifyOfAll } = await import("../cli/acts.ts");
     if (act === "advance" && id !== undefined) return advanceOne(project, id);
     if (act === "notify") return notifyOfAll(project);
     throw usageError(
-      `${given._.join(" ")}: expected advance ID, ground ID, check ID, notify, or nothing`,
+      `${given._.join(" ")}: expected advance ID, ground ID, check ID NAME, notify, or nothing`,
     );
   },
 });

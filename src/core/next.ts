@@ -26,7 +26,8 @@ export function nextCommand(
         ? `dispatch resume ${id}`
         : `dispatch answer ${id} "…"`;
     case "done":
-      return isAway(facts) ? `dispatch merge ${id}` : `dispatch result ${id}`;
+      if (!isAway(facts)) return `dispatch result ${id}`;
+      return isInConflict(facts) ? `dispatch resume ${id}` : `dispatch merge ${id}`;
     case "failed":
       return failedNext(id, state.cause, others);
     case "held":
@@ -47,7 +48,12 @@ export function nextCommand(
 }
 
 /** Its work is in its worktree, and nowhere else yet. */
-export const isAway = ({ worktree }: Facts) => worktree !== null && worktree.merged === null;
+export const isAway = ({ worktree, run }: Facts) =>
+  worktree !== null && (worktree.merged === null || (run?.number ?? 0) > worktree.merged.run);
+
+/** It could not be brought home, and nobody has been at it since. */
+export const isInConflict = ({ worktree, run }: Facts) =>
+  worktree !== null && worktree.conflict !== null && (run?.number ?? 0) <= worktree.conflict.run;
 
 export const answerCommand = (id: string, number: string) => `dispatch answer ${id} ${number} "…"`;
 

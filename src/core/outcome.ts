@@ -80,9 +80,17 @@ const failed = (cause: Cause, evidence: string): Outcome => ({
 /** A check that was to follow the worker and did not succeed; null where all is well. */
 function checkFailure({ record, check }: RunFacts): Outcome | null {
   const command = record?.verify ?? null;
-  if (command === null || check?.exit === 0) return null;
-  if (check === null) return failed("verify", `its check did not come to an end: ${command}`);
-  return failed("verify", `${command} ended with exit code ${check.exit}: ${check.tail}`);
+  if (check === null)
+    return command === null
+      ? null
+      : failed("verify", `its check did not come to an end: ${command}`);
+  // Whatever its worker has made of the record meanwhile, it was checked.
+  return check.exit === 0
+    ? null
+    : failed(
+        "verify",
+        `${command ?? "its check"} ended with exit code ${check.exit}: ${check.tail}`,
+      );
 }
 
 /** What the line says of a limit's end counts from when it was written; a log is anybody's, and may say anything. */

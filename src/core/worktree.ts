@@ -26,6 +26,8 @@ export interface Merged {
   /** The commit that holds it at home. */
   as: string;
   into: string;
+  /** The number of its latest run then. */
+  run: number;
 }
 
 export interface Conflict {
@@ -33,6 +35,8 @@ export interface Conflict {
   target: string;
   commit: string;
   files: string[];
+  /** The number of its latest run when that was seen. */
+  run: number;
 }
 
 /** What a task has changed. */

@@ -5,7 +5,7 @@
 
 import { formatDuration } from "../core/duration.ts";
 import type { Event } from "../core/event.ts";
-import { answerCommand, isAway, nextCommand } from "../core/next.ts";
+import { answerCommand, isAway, isInConflict, nextCommand } from "../core/next.ts";
 import { type Item, progress } from "../core/plan.ts";
 import { isStalled, silentSinceMs, troubleKind } from "../core/policy.ts";
 import type { Question } from "../core/question.ts";
@@ -353,7 +353,7 @@ export function outcomeText(facts: Facts, state: State, left: Left): string {
   const how = facts.worktree === null ? "changed meanwhile" : "changed in its worktree";
   const isToTake = state.kind === "done" && isAway(facts);
   const isNothing = isToTake && left.changed?.length === 0;
-  const when = isToTake ? "once the user agrees" : "next";
+  const when = isToTake && !isInConflict(facts) ? "once the user agrees" : "next";
   const second = afterwards(left, how, isNothing ? null : next, when);
   return [outcomeLine(facts, state), ...second].join("\n");
 }

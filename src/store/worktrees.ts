@@ -16,8 +16,10 @@ const schema = v.object({
   ...branchingEntries,
   made: v.nullable(v.string()),
   isReady: v.boolean(),
-  merged: v.nullable(v.object({ tip: commit, as: commit, into: v.string() })),
-  conflict: v.nullable(v.object({ target: v.string(), commit, files: v.array(v.string()) })),
+  merged: v.nullable(v.object({ tip: commit, as: commit, into: v.string(), run: v.number() })),
+  conflict: v.nullable(
+    v.object({ target: v.string(), commit, files: v.array(v.string()), run: v.number() }),
+  ),
 });
 
 /** Null where the task has none yet. */

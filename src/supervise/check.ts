@@ -1,8 +1,8 @@
 /** A check of the user's own: what must succeed when a task's worker is done. */
 
-import { openSync } from "node:fs";
+import { openSync, rmSync } from "node:fs";
 import { outcomeOf } from "../core/outcome.ts";
-import { isKeptCheck } from "../store/checks.ts";
+import { readCheckLine } from "../store/checks.ts";
 import { type ProjectPaths, runPaths, type TaskPaths } from "../store/paths.ts";
 import { readEnds } from "../store/read.ts";
 import { writeCheck } from "../store/runs.ts";
@@ -13,21 +13,26 @@ import { observe } from "./observe.ts";
 const tailBytes = 2_000;
 const tailLines = 20;
 
-/** In the run whose worker has just ended, and only where all else is well: nothing else is worth a check. */
-export function runCheck(project: ProjectPaths, task: TaskPaths): void {
+/**
+ * In the run whose worker has just ended, and only where all else is well: nothing
+ * else is worth a check.
+ *
+ * @param name its own: what the task's files say of it, its worker may have changed
+ */
+export function runCheck(project: ProjectPaths, task: TaskPaths, name: string): void {
   const facts = observe(task);
   const { asked, run } = facts;
-  if (asked === null || run === null || run.record === null || asked.verify === null) return;
-  const before = { ...run, live: false, exit: 0, record: { ...run.record, verify: null } };
-  if (outcomeOf(facts, before).kind !== "done") return;
+  if (asked === null || run === null || run.record === null) return;
   const paths = runPaths(task, run.number);
-  if (asked.verify !== run.record.verify || !isKeptCheck(asked.verify)) {
-    // 126: as a shell says that it may not run something.
-    const tail = "it is not what was asked for any more, so it was not run";
-    return writeCheck(paths, { exit: 126, tail });
-  }
+  rmSync(paths.check, { force: true });
+  const record = { ...run.record, verify: null };
+  if (outcomeOf(facts, { ...run, live: false, exit: 0, check: null, record }).kind !== "done")
+    return;
+  const line = readCheckLine(name);
+  // 127: as a shell says that there is no such thing.
+  if (line === null) return writeCheck(paths, { exit: 127, tail: "it is not known any more" });
   const log = openSync(paths.checkLog, "w", 0o600);
-  const exit = runWith(asked.verify, workFolder(project, task, asked), log);
+  const exit = runWith(line, workFolder(project, task, asked), log);
   writeCheck(paths, { exit, tail: tailOf(paths.checkLog) });
 }
 

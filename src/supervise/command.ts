@@ -8,6 +8,7 @@ import { backendNamed, type Backend, type Work } from "../backends/index.ts";
 import { failed } from "../core/error.ts";
 import type { Route } from "../core/route.ts";
 import { shellQuoted } from "../core/text.ts";
+import { checkName } from "../store/checks.ts";
 import { withoutHost } from "../unix/host.ts";
 import { numbersOf } from "../unix/processes.ts";
 import { selfArgv } from "../unix/self.ts";
@@ -77,17 +78,15 @@ export function withSteps(
   command: Command,
   root: string,
   id: string,
-  { ground, check }: { ground: boolean; check: boolean },
+  { ground, verify }: { ground: boolean; verify: string | null },
 ): Command {
-  if (!ground && !check) return command;
-  const act = (name: string, isWanted: boolean) =>
-    isWanted ? [...selfArgv(), "supervise", name, id].map(shellQuoted).join(" ") : "";
+  if (!ground && verify === null) return command;
+  const act = (...words: string[]) =>
+    [...selfArgv(), "supervise", ...words].map(shellQuoted).join(" ");
+  const before = ground ? act("ground", id) : "";
+  const after = verify === null ? "" : act("check", id, checkName(verify));
   const { argv, cwd } = command;
-  return {
-    ...command,
-    argv: inSteps(act("ground", ground), cwd, act("check", check), argv),
-    cwd: root,
-  };
+  return { ...command, argv: inSteps(before, cwd, after, argv), cwd: root };
 }
 
 /** How many dispatches deep this process is: 0 for a person or a host. */

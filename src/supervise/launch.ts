@@ -181,7 +181,7 @@ export async function launch<T>(
     const handedOver = logFd;
     logFd = null;
     step("before the shim is started");
-    const steps = { ground: asked.worktree !== null, check: asked.verify !== null };
+    const steps = { ground: asked.worktree !== null, verify: asked.verify };
     const whole = withSteps(command, project.root, task.id, steps);
     await submit(launcher, { paths: run, taskFolder: task.folder, token }, whole, handedOver);
     step("after the shim is started");

@@ -73,12 +73,17 @@ export function requireWork(facts: Facts): asserts facts is Workable {
 export function bringHome(project: ProjectPaths, facts: Workable, way: Way, isKept: boolean): Home {
   const { root } = project;
   const { worktree } = facts;
+  const run = facts.run?.number ?? 0;
   const { into, head } = home(root, worktree.target);
   const { tip, files: rest } = endOf(project, facts);
   const commits = Number(look(root, ["rev-list", "--count", `${head}..${tip}`]).out);
   const done = { into, rest, commits };
   if (isAncestor(root, tip, head))
-    return { ...done, commit: head, ...leave(project, facts, { tip, as: head, into }, isKept) };
+    return {
+      ...done,
+      commit: head,
+      ...leave(project, facts, { tip, as: head, into, run }, isKept),
+    };
   const before = worktree.merged;
   // As it was squashed or rebased, say, and nothing has come since.
   if (before !== null && before.tip === tip && isAncestor(root, before.as, head))
@@ -86,14 +91,14 @@ export function bringHome(project: ProjectPaths, facts: Workable, way: Way, isKe
 
   const { tree, conflicts } = mergedTree(root, head, tip);
   if (conflicts.length > 0)
-    throw conflicting(project, facts, { target: into, commit: head, files: conflicts });
+    throw conflicting(project, facts, { target: into, commit: head, files: conflicts, run });
   const made = combined(project, facts, way, { head, tip, tree });
   if (typeof made !== "string")
-    throw conflicting(project, facts, { target: into, commit: head, files: made });
+    throw conflicting(project, facts, { target: into, commit: head, files: made, run });
   forward(root, made);
   step("after work is brought home");
   const as = headHere(root);
-  const left = leave(project, facts, { tip, as, into }, isKept);
+  const left = leave(project, facts, { tip, as, into, run }, isKept);
   return { ...done, commit: as, ...left };
 }
 

@@ -93,7 +93,7 @@ function observeRun(task: TaskPaths): RunFacts | null {
     // A look at what is over must not say that it began, where its launcher was killed before that.
     isStarted: live || exit !== null || isFile(run.pid),
     saidMs: modifiedMs,
-    check: record === null || record.verify === null ? null : readCheck(run),
+    check: live ? null : readCheck(run),
     report,
   };
 }

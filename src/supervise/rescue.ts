@@ -264,6 +264,8 @@ function saveSubmodule(
     const each = index === 0 ? name : `${name}-${index}`;
     fetchFrom(root, common, tip, each);
     keep(each, tip);
+    // What was brought home may name it.
+    if (isThere) fetchFrom(theirs, common, tip, each);
   }
 }
 

@@ -11,7 +11,10 @@ import { latestRun, readRecord, requestResume } from "../store/runs.ts";
 import { step } from "../store/step.ts";
 import { advance, type Advanced, routeAs } from "./advance.ts";
 import { checkCommand } from "./command.ts";
+import { isAncestor } from "../unix/repository.ts";
+import { headOf, isWhole } from "../unix/worktree.ts";
 import { runTaken } from "./launch.ts";
+import { placeOf } from "./worktree.ts";
 
 /**
  * Asks for the next run, and starts it where there is a place: in the worker's own
@@ -44,7 +47,7 @@ export async function resumeTask(
   const name = model ?? run?.record?.said ?? asked.model;
   checkCommand(await routeAs(asked, name, config));
   const token = crypto.randomUUID();
-  const wish = { model, fresh, told: whatToTell(facts), token };
+  const wish = { model, fresh, told: whatToTell(project, facts), token };
   requestResume(runPaths(task, run?.number ?? 0), wish);
   step("after a resume is asked for");
   const advanced = await advance(project, task, config);
@@ -52,10 +55,18 @@ export async function resumeTask(
 }
 
 /** Why its work cannot be taken as it is; null: nothing is known. */
-function whatToTell({ worktree, run }: Facts): string | null {
-  if (worktree?.conflict != null) return conflictText(worktree.conflict);
+function whatToTell(project: ProjectPaths, { id, worktree, run }: Facts): string | null {
+  const conflict = worktree?.conflict ?? null;
+  if (conflict !== null && !holds(project, id, conflict.commit)) return conflictText(conflict);
   const [command, check] = [run?.record?.verify ?? null, run?.check ?? null];
   return command === null || check === null || check.exit === 0 ? null : checkText(command, check);
+}
+
+/** Its worktree has taken that commit over. */
+function holds(project: ProjectPaths, id: string, commit: string): boolean {
+  const place = placeOf(project, id);
+  const head = isWhole(place) ? headOf(place) : null;
+  return head !== null && isAncestor(project.root, commit, head);
 }
 
 /** Whoever was quicker has started it for this wish, or for somebody else's. */

@@ -224,9 +224,14 @@ const worktree: Arbitrary<Worktree> = fc.record<Worktree>({
   ...branching,
   made: maybe(timestamp),
   isReady: fc.boolean(),
-  merged: maybe(fc.record({ tip: commit, as: commit, into: hostile })),
+  merged: maybe(fc.record({ tip: commit, as: commit, into: hostile, run: fc.nat(3) })),
   conflict: maybe(
-    fc.record({ target: hostile, commit, files: fc.array(hostile, { maxLength: 2 }) }),
+    fc.record({
+      target: hostile,
+      commit,
+      files: fc.array(hostile, { maxLength: 2 }),
+      run: fc.nat(3),
+    }),
   ),
 });
 

@@ -48,7 +48,7 @@ describe("the state of a task", () => {
       }
       const { exit, report } = run;
       const isWell = exit === 0 && report.ok !== false && report.denied.length === 0;
-      const isChecked = run.record === null || run.record.verify === null || run.check?.exit === 0;
+      const isChecked = run.check === null ? !run.record?.verify : run.check.exit === 0;
       const isStopped = facts.stop?.by === "person";
       const isResumed = facts.asked !== null && facts.resume !== null;
       expect(kind === "done").toBe(isTicked && isWell && isChecked && !isStopped && !isResumed);
