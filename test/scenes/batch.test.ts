@@ -185,6 +185,7 @@ model: waits
       model: "finishes",
       backend: "finishes",
       alias: null,
+      branch: null,
       waits: null,
     };
     expect(two.err).toBe("");

@@ -263,32 +263,35 @@ describe("given back to its worker", () => {
 });
 
 describe("a worker that has a hand in it", () => {
-  const rewrites = (verify: string) =>
-    `sed -i 's|^verify: .*|verify: ${verify}|' "$DISPATCH_TASK_DIR/task.yaml"`;
+  const rewritten = (verify: string, more = "") =>
+    `sed -i 's|^verify: .*|verify: ${verify}|' "$DISPATCH_TASK_DIR/task.yaml"${more}`;
+  const record = `; sed -i 's/"verify":[^,]*/"verify": null/' "$DISPATCH_TASK_DIR/runs/001/command.json"`;
 
+  // What was asked for with it is run, whatever its files say by then.
   test.each([
-    [
-      "what nobody has asked for is not run",
-      'touch "$HOME/evil"',
-      "it is not what was asked for any more, so it was not run",
-    ],
-    [
-      "what was asked for with another task is not run",
-      "exit 0",
-      "it is not what was asked for any more, so it was not run",
-    ],
-    ["none at all is no success", "null", "its check did not come to an end"],
-  ])("%s", async (_, verify, said) => {
+    ["names what nobody has asked for", rewritten('touch "$HOME/evil"')],
+    ["names what was asked for with another task", rewritten("exit 0")],
+    ["takes it away", rewritten("null")],
+    ["takes it away wherever it stands", rewritten("null", record)],
+  ])("is checked all the same where it %s", async (_, does) => {
     const s = repository();
     await s.handHere("other", "", "--verify", "exit 0");
-    await s.handHere("it", rewrites(verify), "--verify", "exit 1");
+    await s.handHere("it", does, "--verify", 'echo looked >>"$HOME/looked"; exit 1');
     await s.dispatch("wait", "--all");
+    expect(await s.task("it")).toMatchObject({ state: "failed", cause: "verify" });
+    expect(existsSync(join(s.home, "evil"))).toBe(false);
+    expect(readFileSync(join(s.home, "looked"), "utf8")).toBe("looked\n");
+  });
+
+  test("a check that is known no more is none", async () => {
+    const s = repository();
+    await s.handHere("it", 'rm -r "$DISPATCH_HOME/checks"', "--verify", "exit 0");
+    await s.dispatch("wait", "it");
     expect(await s.task("it")).toMatchObject({
       state: "failed",
       cause: "verify",
-      evidence: expect.stringContaining(said),
+      evidence: expect.stringContaining("it is not known any more"),
     });
-    expect(existsSync(join(s.home, "evil"))).toBe(false);
   });
 
   test("its own word for the check does not count", async () => {
