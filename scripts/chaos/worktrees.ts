@@ -274,7 +274,8 @@ class Storm {
         continue;
       }
       if (!killOne(chosen, mark)) continue;
-      if (chosen.cwd === this.root && chosen.words.some(isHurtful)) this.#isHurt = true;
+      if (who === "git" && chosen.cwd === this.root && chosen.words.some(isHurtful))
+        this.#isHurt = true;
       this.record.kills++;
       return `kill ${who} ${chosen.pid} ${chosen.words.join(" ").slice(0, 200)}`;
     }

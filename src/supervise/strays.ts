@@ -1,6 +1,6 @@
 /** Worktrees that no task has any more: found, and adopted or taken down. */
 
-import { rmSync } from "node:fs";
+import { rmdirSync, rmSync } from "node:fs";
 import { basename, dirname } from "node:path";
 import { formatPlan } from "../core/plan.ts";
 import { noLimits, noPolicy } from "../core/policy.ts";
@@ -31,7 +31,7 @@ import {
   worktreePlace,
 } from "../unix/worktree.ts";
 import { type Rescued, rescueRef, takeDown, type Unsaved, unsavedOf } from "./rescue.ts";
-import { placeOf } from "./worktree.ts";
+import { isEmpty, placeOf } from "./worktree.ts";
 
 export interface Stray {
   id: string;
@@ -66,7 +66,9 @@ export function forgetGone(project: ProjectPaths): void {
     const id = worktreeTask(name);
     const place = id === null ? null : placeOf(project, id);
     // Git was killed before it had written down whose it is.
-    if (place !== null && !isTaken(`${place.admin}/gitdir`)) forgetWorktree(root, place);
+    if (place === null || isTaken(`${place.admin}/gitdir`)) continue;
+    forgetWorktree(root, place);
+    if (isEmpty(place.path)) rmdirSync(place.path);
   }
   for (const path of registeredBelow(root, project.worktrees)) {
     const id = worktreeTask(basename(path));

@@ -142,7 +142,8 @@ function whyTaken(
   );
 }
 
-function isEmpty(folder: string): boolean {
+/** A folder, and nothing in it. */
+export function isEmpty(folder: string): boolean {
   try {
     return readdirSync(folder).length === 0;
   } catch {

@@ -339,8 +339,10 @@ test("an id is free again where git was killed as soon as it had begun a worktre
   const s = repository("echo 2 >new");
   await done(s, "other");
   mkdirSync(join(s.project, ".git/worktrees/dispatch-it"));
+  mkdirSync(s.worktree("it"));
   expect((await s.dispatch("run", "--worktree", "--id", "it", "x")).exit).toBe(4);
   await s.dispatch("doctor", "--fix");
+  expect(existsSync(s.worktree("it"))).toBe(false);
   await done(s, "it");
   expect((await s.dispatch("merge", "it")).exit).toBe(0);
 });
