@@ -15,7 +15,7 @@ import { branchOf } from "../core/worktree.ts";
 import { type ProjectPaths, worktreePath } from "../store/paths.ts";
 import { step } from "../store/step.ts";
 import { stage } from "../store/tasks.ts";
-import { look, git, parts } from "../unix/git.ts";
+import { git, look, needed, parts } from "../unix/git.ts";
 import { processesIn } from "../unix/processes.ts";
 import { brokenSubmodules, submodulesOf } from "../unix/submodules.ts";
 import {
@@ -73,8 +73,8 @@ export function unsavedOf(
   const [head] = tips;
   if (head === undefined || !isRegistered(place) || !isWhole(place)) return { commits, files: 0 };
   const files = withSnapshot(place, {}, ({ tree, env, strangers }) => {
-    const { out } = look(root, ["diff-tree", "-r", "-z", "--name-only", head, tree], { env });
-    return parts(out).length + strangers.length;
+    const names = look(root, ["diff-tree", "-r", "-z", "--name-only", head, tree], { env });
+    return parts(needed(names)).length + strangers.length;
   });
   return { commits, files };
 }
@@ -250,7 +250,12 @@ function saveSubmodule(
     "refs/stash",
   ]);
   const tips = new Set(
-    [rest ?? head ?? [], refs.out.split("\n").filter((line) => line !== "")].flat(),
+    [
+      rest ?? head ?? [],
+      needed(refs)
+        .split("\n")
+        .filter((line) => line !== ""),
+    ].flat(),
   );
   const isThere = isTaken(`${home}/.git`);
   for (const [index, tip] of [...tips].entries()) {

@@ -4,7 +4,7 @@
  * need not wait; and anew in a later run where it is gone.
  */
 
-import { constants, cpSync, mkdirSync, openSync, readdirSync, rmSync } from "node:fs";
+import { constants, cpSync, lstatSync, mkdirSync, openSync, readdirSync, rmSync } from "node:fs";
 import { basename, dirname, relative } from "node:path";
 import type { WorktreeSettings } from "../core/config.ts";
 import { type DispatchError, failed, refused } from "../core/error.ts";
@@ -17,11 +17,12 @@ import {
   type TaskPaths,
   taskPaths,
   worktreePath,
+  worktreeTask,
 } from "../store/paths.ts";
-import { isFile, readEnds } from "../store/read.ts";
+import { isFile, readEnds, readFolders } from "../store/read.ts";
 import { step } from "../store/step.ts";
 import { readWorktree, writeWorktree } from "../store/worktrees.ts";
-import { git, look, parts } from "../unix/git.ts";
+import { git, look, needed, parts } from "../unix/git.ts";
 import { runWith } from "../unix/spawn.ts";
 import { addSubmodules } from "../unix/submodules.ts";
 import {
@@ -30,8 +31,10 @@ import {
   commitOf,
   commitTree,
   forgetWorktree,
+  checkoutPlace,
   headOf,
   isAncestor,
+  isBegun,
   isHalfMade,
   isRegistered,
   isTaken,
@@ -126,8 +129,7 @@ function whyTaken(
   );
 }
 
-/** A folder, and nothing in it. */
-export function isEmpty(folder: string): boolean {
+function isEmpty(folder: string): boolean {
   try {
     return readdirSync(folder).length === 0;
   } catch {
@@ -212,8 +214,8 @@ export function commitRest(project: ProjectPaths, facts: Facts): { tip: string; 
   if (head === null) throw failed("git", `${place.path} is at no commit`, "git status, in there");
   if (isLive(derive(facts))) return { tip: head, files: 0 };
   return withSnapshot(place, { isKept: true }, ({ tree, index }) => {
-    const { out } = look(project.root, ["diff-tree", "-r", "-z", "--name-only", head, tree]);
-    const files = parts(out).length;
+    const names = look(project.root, ["diff-tree", "-r", "-z", "--name-only", head, tree]);
+    const files = parts(needed(names)).length;
     if (files === 0) return { tip: head, files };
     const title = facts.asked?.title ?? facts.id;
     const tip = commitTree(
@@ -250,6 +252,7 @@ export function makeWorktree(
   if (worktree === null)
     throw failed("no_worktree", `${id} is to have no worktree`, `dispatch doctor`);
   const place = placeOf(project, id);
+  clearBegun(project);
   const isThere = worktree.made !== null && isWhole(place);
   if (isThere && !isRegistered(place)) git(project.root, ["worktree", "repair", place.path]);
   if (!isThere) {
@@ -270,6 +273,22 @@ export function makeWorktree(
   copyFiles(project.root, place.path, settings.copy);
   if (settings.setup !== null) setUp(settings.setup, task, place.path);
   writeWorktree(task, { ...worktree, isReady: true });
+}
+
+/** Somebody's git may be at it just now. */
+const begunMs = 1_000;
+
+/** Takes away what git was killed at so early that it makes no worktree any more, of whatever task. */
+export function clearBegun(project: ProjectPaths): void {
+  const { common } = checkoutPlace(project.root);
+  for (const name of readFolders(`${common}/worktrees`)) {
+    const id = worktreeTask(name);
+    if (id === null) continue;
+    const place = placeOf(project, id);
+    const isOld =
+      Date.now() - (lstatSync(place.admin, { throwIfNoEntry: false })?.mtimeMs ?? 0) > begunMs;
+    if (isBegun(place) && isOld) forgetWorktree(project.root, place);
+  }
 }
 
 /** What git was killed at: no worker has been in there. */

@@ -1,7 +1,7 @@
 /** Submodules of a worktree: those that the checkout has are taken from there, without the network. */
 
 import { existsSync, readdirSync, rmSync } from "node:fs";
-import { git, GitError, look, parts } from "./git.ts";
+import { git, GitError, isSo, look, parts } from "./git.ts";
 
 /** Throws where one that the checkout has cannot be had. No worker has been in `to` yet. */
 export function addSubmodules(from: string, to: string): void {
@@ -33,7 +33,7 @@ function removeHalfCloned(to: string, name: string, path: string): void {
   const repository = `${own}/modules/${name}`;
   if (own === "" || !existsSync(repository)) return;
   const head = look(to, ["--git-dir", repository, "rev-parse", "--verify", "--quiet", "HEAD"]);
-  if (head.code === 0) return;
+  if (isSo(head)) return;
   rmSync(repository, { recursive: true, force: true });
   for (const file of existsSync(`${to}/${path}`) ? readdirSync(`${to}/${path}`) : [])
     rmSync(`${to}/${path}/${file}`, { recursive: true, force: true });
@@ -46,15 +46,15 @@ export const brokenSubmodules = (checkout: string): string[] =>
     .filter(
       (path) =>
         existsSync(`${checkout}/${path}/.git`) &&
-        look(`${checkout}/${path}`, ["rev-parse", "--verify", "--quiet", "HEAD"]).code !== 0,
+        !isSo(look(`${checkout}/${path}`, ["rev-parse", "--verify", "--quiet", "HEAD"])),
     );
 
 /** As its `.gitmodules` names them. */
 export function submodulesOf(checkout: string): { name: string; path: string }[] {
   if (!existsSync(`${checkout}/.gitmodules`)) return [];
   const pattern = String.raw`^submodule\..*\.path$`;
-  const { out } = look(checkout, ["config", "-f", ".gitmodules", "-z", "--get-regexp", pattern]);
-  return parts(out).map((entry) => {
+  const answer = look(checkout, ["config", "-f", ".gitmodules", "-z", "--get-regexp", pattern]);
+  return (isSo(answer) ? parts(answer.out) : []).map((entry) => {
     const end = entry.indexOf("\n");
     const name = entry.slice("submodule.".length, end - ".path".length);
     return { name, path: entry.slice(end + 1) };

@@ -18,7 +18,7 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join, resolve } from "node:path";
-import { git, type GitAnswer, GitError, look, parts } from "./git.ts";
+import { git, type GitAnswer, isSo, look, needed, parts } from "./git.ts";
 import { brokenSubmodules, submodulesOf } from "./submodules.ts";
 
 const addMs = 300_000;
@@ -107,8 +107,21 @@ export function isHalfMade({ admin }: Place): boolean {
   }
 }
 
+/** Git was killed at it even before it had written down what it has to know of it. */
+export const isBegun = ({ admin }: Pick<Place, "admin">) =>
+  isTaken(admin) && ["gitdir", "commondir", "HEAD"].some((name) => isBlank(`${admin}/${name}`));
+
+function isBlank(path: string): boolean {
+  try {
+    return /^0*$/.test(readFileSync(path, "utf8").trim());
+  } catch {
+    return true;
+  }
+}
+
 /** There as a worker would find it. */
-export const isWhole = (place: Place) => isTaken(place.path) && !isHalfMade(place);
+export const isWhole = (place: Place) =>
+  isTaken(place.path) && !isHalfMade(place) && (isRegistered(place) || holdsFiles(place.path));
 
 /** With a new branch that begins at `base`, or on the branch that is there, where that is null. */
 export function addWorktree(
@@ -123,9 +136,11 @@ export function addWorktree(
 
 /** Its folder may be gone already. */
 export function forgetWorktree(root: string, { admin, path }: Place): void {
-  git(root, ["worktree", "remove", "--force", "--force", path]);
-  // Git was killed before it had written down whose it is, and does not know it.
-  if (isTaken(admin) && !isTaken(`${admin}/gitdir`)) rmSync(admin, { recursive: true });
+  // Git may not even be able to read of one that it was killed at, nor then of any other.
+  if (isBegun({ admin })) {
+    rmSync(admin, { recursive: true });
+    if (isTaken(path) && !holdsFiles(path)) rmSync(path, { recursive: true });
+  } else git(root, ["worktree", "remove", "--force", "--force", path]);
 }
 
 /** The full names of all branches at or below a name. */
@@ -133,12 +148,6 @@ export const branchesBelow = (root: string, name: string): string[] =>
   look(root, ["for-each-ref", "--format=%(refname:short)", `refs/heads/${name}`])
     .out.split("\n")
     .filter((line) => line !== "");
-
-/** Throws where git was ended before it could tell: that is no "no". */
-function isSo(answer: GitAnswer): boolean {
-  if (answer.code >= 124 && answer.code !== 128) needed(answer);
-  return answer.code === 0;
-}
 
 /** The commit that something names, or null. */
 export function commitOf(cwd: string, name: string): string | null {
@@ -239,8 +248,6 @@ export function withSnapshot<T>(
 const isStranger = (inner: string, isSubmodule: boolean) =>
   isFolder(`${inner}/.git`) || (!isSubmodule && isTaken(`${inner}/.git`));
 
-const holdsFiles = (folder: string) => readdirSync(folder).some((name) => name !== ".git");
-
 /** With its time: what was written just after it must not look as if it had been there before. */
 function copyIndex(from: string, to: string): boolean {
   try {
@@ -251,12 +258,6 @@ function copyIndex(from: string, to: string): boolean {
   } catch {
     return false;
   }
-}
-
-function needed({ code, out, err }: GitAnswer): string {
-  if (code === 0) return out;
-  const said = err.split("\n").find((line) => /^(?:fatal|error): /.test(line)) ?? err;
-  throw new GitError(`git says: ${said || `exit code ${code}`}`);
 }
 
 /** A snapshot that was committed: what the checkout's next commit begins with. */
@@ -359,6 +360,9 @@ export function fetchInner(root: string, inner: string, commit: string, ref: str
     git(root, ["fetch", "--quiet", "--no-tags", "--no-write-fetch-head", inner, `${ref}:${ref}`]),
   );
 }
+
+/** Anything but what is git's own. */
+const holdsFiles = (folder: string) => readdirSync(folder).some((name) => name !== ".git");
 
 /** Something is there; a link to nowhere is something. */
 export const isTaken = (path: string) => lstatSync(path, { throwIfNoEntry: false }) !== undefined;
