@@ -15,7 +15,7 @@ import { branchOf } from "../core/worktree.ts";
 import { type ProjectPaths, worktreePath } from "../store/paths.ts";
 import { step } from "../store/step.ts";
 import { stage } from "../store/tasks.ts";
-import { look, git, parts } from "../unix/git.ts";
+import { git, look, needed, parts } from "../unix/git.ts";
 import { processesIn } from "../unix/processes.ts";
 import {
   commitOf,
@@ -23,6 +23,7 @@ import {
   countUnmerged,
   fetchFrom,
   isAncestor,
+  treeOf,
   updateRef,
 } from "../unix/repository.ts";
 import { withSnapshot } from "../unix/snapshot.ts";
@@ -81,7 +82,7 @@ export function unsavedOf(
   if (head === undefined || !isRegistered(place) || !isWhole(place)) return { commits, files: 0 };
   const files = withSnapshot(place, {}, ({ tree, staged, env, strangers }) => {
     const changed = [tree, staged ?? tree].flatMap((each) =>
-      parts(look(root, ["diff-tree", "-r", "-z", "--name-only", head, each], { env }).out),
+      parts(needed(look(root, ["diff-tree", "-r", "-z", "--name-only", head, each], { env }))),
     );
     return new Set([...changed, ...strangers]).size;
   });
@@ -199,7 +200,7 @@ function commitUnsaved(
   title: string,
 ): string | null {
   return withSnapshot(place, { isKept: true }, ({ tree, staged }) => {
-    const before = head === null ? null : look(root, ["rev-parse", `${head}^{tree}`]).out.trim();
+    const before = head === null ? null : treeOf(root, head);
     const isStaged = staged !== null && staged !== before && staged !== tree;
     if (tree === before && !isStaged) return null;
     const parents = head === null ? [] : [head];

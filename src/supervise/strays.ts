@@ -1,6 +1,6 @@
 /** Worktrees that no task has any more: found, and adopted or taken down. */
 
-import { rmdirSync, rmSync } from "node:fs";
+import { rmSync } from "node:fs";
 import { basename, dirname } from "node:path";
 import { formatPlan } from "../core/plan.ts";
 import { noLimits, noPolicy } from "../core/policy.ts";
@@ -22,7 +22,6 @@ import { git, look } from "../unix/git.ts";
 import { processIdentity } from "../unix/processes.ts";
 import { commitOf, countUnmerged, standing, updateRef } from "../unix/repository.ts";
 import {
-  checkoutPlace,
   forgetWorktree,
   headOf,
   isHalfMade,
@@ -31,7 +30,7 @@ import {
   worktreePlace,
 } from "../unix/worktree.ts";
 import { type Rescued, rescueRef, takeDown, type Unsaved, unsavedOf } from "./rescue.ts";
-import { isEmpty, placeOf } from "./worktree.ts";
+import { clearBegun, placeOf } from "./worktree.ts";
 
 export interface Stray {
   id: string;
@@ -55,20 +54,12 @@ const registeredBelow = (root: string, folder: string): string[] =>
 export function forgetGone(project: ProjectPaths): void {
   const { root } = project;
   if (standing(root).kind !== "ready") return;
+  clearBegun(project);
   for (const path of registeredBelow(root, project.staging)) {
     const pid = rebaser(basename(path));
     if (pid === null || processIdentity(pid) !== null) continue;
     rmSync(dirname(path), { recursive: true, force: true });
     forgetWorktree(root, worktreePlace(root, path));
-  }
-  const { common } = checkoutPlace(root);
-  for (const name of readFolders(`${common}/worktrees`)) {
-    const id = worktreeTask(name);
-    const place = id === null ? null : placeOf(project, id);
-    // Git was killed before it had written down whose it is.
-    if (place === null || isTaken(`${place.admin}/gitdir`)) continue;
-    forgetWorktree(root, place);
-    if (isEmpty(place.path)) rmdirSync(place.path);
   }
   for (const path of registeredBelow(root, project.worktrees)) {
     const id = worktreeTask(basename(path));

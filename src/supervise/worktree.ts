@@ -4,7 +4,7 @@
  * need not wait; and anew in a later run where it is gone.
  */
 
-import { constants, cpSync, mkdirSync, openSync, readdirSync, rmSync } from "node:fs";
+import { constants, cpSync, lstatSync, mkdirSync, openSync, readdirSync, rmSync } from "node:fs";
 import { basename, dirname, relative } from "node:path";
 import type { WorktreeSettings } from "../core/config.ts";
 import { type DispatchError, failed, refused } from "../core/error.ts";
@@ -18,11 +18,12 @@ import {
   type TaskPaths,
   taskPaths,
   worktreePath,
+  worktreeTask,
 } from "../store/paths.ts";
-import { isFile, readEnds } from "../store/read.ts";
+import { isFile, readEnds, readFolders } from "../store/read.ts";
 import { step } from "../store/step.ts";
 import { readWorktree, writeWorktree } from "../store/worktrees.ts";
-import { git, look, parts } from "../unix/git.ts";
+import { git, look, needed, parts } from "../unix/git.ts";
 import { runWith } from "../unix/spawn.ts";
 import {
   branchesBelow,
@@ -40,8 +41,10 @@ import {
   endMerge,
   endPick,
   forgetWorktree,
+  checkoutPlace,
   headOf,
   holderOf,
+  isBegun,
   isHalfMade,
   isLinked,
   isRebasing,
@@ -142,8 +145,7 @@ function whyTaken(
   );
 }
 
-/** A folder, and nothing in it. */
-export function isEmpty(folder: string): boolean {
+function isEmpty(folder: string): boolean {
   try {
     return readdirSync(folder).length === 0;
   } catch {
@@ -233,8 +235,8 @@ export function commitRest(project: ProjectPaths, facts: Facts): { tip: string; 
     const unresolved = unresolvedIn(place, snapshot).join(", ");
     if (unresolved !== "")
       throw unfinished(facts, place, `not through with the conflicts in ${unresolved}`, "merge");
-    const { out } = look(project.root, ["diff-tree", "-r", "-z", "--name-only", head, tree]);
-    const files = parts(out).length;
+    const names = look(project.root, ["diff-tree", "-r", "-z", "--name-only", head, tree]);
+    const files = parts(needed(names)).length;
     const merging = mergingAt(place);
     if (files === 0 && merging === null) return { tip: head, files };
     const title = facts.asked?.title ?? facts.id;
@@ -280,6 +282,7 @@ export function makeWorktree(
   if (worktree === null)
     throw failed("no_worktree", `${id} is to have no worktree`, `dispatch doctor`);
   const place = placeOf(project, id);
+  clearBegun(project);
   const isThere = worktree.made !== null && isWhole(place);
   if (isThere && !isLinked(place)) repair(project, place);
   if (isThere) endPick(place);
@@ -313,6 +316,22 @@ function repair({ root }: ProjectPaths, place: Place): void {
     `${path} is not a worktree of this repository any more${err === "" ? "" : ` (git says: ${err})`}`,
     `move it away: then it is made anew of what was committed`,
   );
+}
+
+/** Somebody's git may be at it just now. */
+const begunMs = 1_000;
+
+/** Takes away what git was killed at so early that it makes no worktree any more, of whatever task. */
+export function clearBegun(project: ProjectPaths): void {
+  const { common } = checkoutPlace(project.root);
+  for (const name of readFolders(`${common}/worktrees`)) {
+    const id = worktreeTask(name);
+    if (id === null) continue;
+    const place = placeOf(project, id);
+    const isOld =
+      Date.now() - (lstatSync(place.admin, { throwIfNoEntry: false })?.mtimeMs ?? 0) > begunMs;
+    if (isBegun(place) && isOld) forgetWorktree(project.root, place);
+  }
 }
 
 /** What git was killed at: no worker has been in there. */

@@ -115,6 +115,19 @@ function textIn(fd: number): string {
   return bytes.toString();
 }
 
+/** What it printed; throws what it says where it failed. */
+export function needed({ code, out, err }: GitAnswer): string {
+  if (code === 0) return out;
+  const said = err.split("\n").find((line) => /^(?:fatal|error): /.test(line)) ?? err;
+  throw new GitError(`git says: ${said || `exit code ${code}`}`);
+}
+
+/** Whether it says yes. Throws where git was ended before it could tell: that is no "no". */
+export function isSo(answer: GitAnswer): boolean {
+  if (answer.code >= 124 && answer.code !== 128) needed(answer);
+  return answer.code === 0;
+}
+
 /** Git in the user's own hands: with the terminal, the pager and the tools of their choice. Returns its exit code. */
 export function showGit(
   cwd: string,
@@ -146,13 +159,6 @@ const withoutGit = (env: Record<string, string | undefined>) =>
 /** Git would not, in its own words. */
 export class GitError extends Error {
   override readonly name = "GitError";
-}
-
-/** What git said on stdout; throws where it failed. */
-export function needed({ code, out, err }: GitAnswer): string {
-  if (code === 0) return out;
-  const said = err.split("\n").find((line) => /^(?:fatal|error): /.test(line)) ?? err;
-  throw new GitError(`git says: ${said || `(nothing; exit code ${code})`}`);
 }
 
 /** The parts of an output that ends each with a NUL. */

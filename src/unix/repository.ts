@@ -3,7 +3,7 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { git, type GitAnswer, GitError, look, needed, parts } from "./git.ts";
+import { git, GitError, isSo, look, needed, parts } from "./git.ts";
 
 /** What git says of a folder. */
 export type Standing =
@@ -37,12 +37,6 @@ export const branchesBelow = (root: string, name: string): string[] =>
   look(root, ["for-each-ref", "--format=%(refname:short)", `refs/heads/${name}`])
     .out.split("\n")
     .filter((line) => line !== "");
-
-/** Throws where git was ended before it could tell: that is no "no". */
-function isSo(answer: GitAnswer): boolean {
-  if (answer.code >= 124 && answer.code !== 128) needed(answer);
-  return answer.code === 0;
-}
 
 /** The commit that something names, or null. */
 export function commitOf(cwd: string, name: string): string | null {

@@ -3,13 +3,13 @@
  * without a look into any repository within, whose config is a worker's.
  */
 
-import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync } from "node:fs";
+import { copyFileSync, mkdirSync, mkdtempSync, renameSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type GitAnswer, look, needed, parts } from "./git.ts";
+import { type GitAnswer, isSo, look, needed, parts } from "./git.ts";
 import { commitOf } from "./repository.ts";
 import { submodulesOf } from "./submodules.ts";
-import { copyIndex, headOf, isFolder, isTaken, type Place } from "./worktree.ts";
+import { copyIndex, headOf, holdsFiles, isFolder, isTaken, type Place } from "./worktree.ts";
 
 const addMs = 300_000;
 
@@ -60,7 +60,7 @@ export function withSnapshot<T>(
     const before = isCopied ? run(["write-tree"]) : null;
     const take = () => (paths === undefined ? takeAll(place, run) : takeOnly(run, paths));
     let taken = isCopied ? take() : null;
-    if (taken === null || taken.answer.code !== 0) {
+    if (taken === null || !isSo(taken.answer)) {
       rmSync(index, { force: true });
       needed(run(["read-tree", headOf(place) ?? "HEAD"]));
       taken = take();
@@ -72,7 +72,7 @@ export function withSnapshot<T>(
     const hidden = folders(ignored).filter((path) => isFolder(`${place.path}/${path}/.git`));
     return body({
       tree,
-      staged: before?.code === 0 ? before.out.trim() : null,
+      staged: before !== null && isSo(before) ? before.out.trim() : null,
       strangers: [...new Set([...taken.left, ...known, ...hidden])],
       ignored: ignored.filter((path) => !path.endsWith("/")),
       index,
@@ -113,7 +113,7 @@ function takeAll(place: Place, run: Run): Taken {
   let left: string[] = [];
   if (answer.code !== 0) {
     // One that has no commit yet cannot be added, nor anything beside it.
-    left = folders(parts(run(["ls-files", "--others", "--exclude-standard", "-z"]).out));
+    left = folders(parts(needed(run(["ls-files", "--others", "--exclude-standard", "-z"]))));
     if (left.length > 0) answer = add([...inner, ...left]);
   }
   const heads = inner.map((path) => [path, commitOf(`${place.path}/${path}`, "HEAD")] as const);
@@ -156,7 +156,6 @@ const fromStdin = ["--pathspec-from-file=-", "--pathspec-file-nul"];
 /** Those of a list of paths that git tells as folders. */
 const folders = (paths: readonly string[]) =>
   paths.filter((path) => path.endsWith("/")).map((path) => path.slice(0, -1));
-const holdsFiles = (folder: string) => readdirSync(folder).some((name) => name !== ".git");
 
 /** A snapshot that was committed: what the checkout's next commit begins with. */
 export function takeIndex({ admin }: Place, index: string): void {
@@ -168,13 +167,13 @@ export function takeIndex({ admin }: Place, index: string): void {
 export function unresolvedIn(place: Place, { tree, own, env }: Snapshot): string[] {
   if (own === null) return [];
   const theirs = { GIT_DIR: place.common, GIT_INDEX_FILE: own };
-  const { out } = look(place.path, ["ls-files", "--unmerged", "-z"], { env: theirs });
+  const out = needed(look(place.path, ["ls-files", "--unmerged", "-z"], { env: theirs }));
   const files = [...new Set(parts(out).map((entry) => entry.slice(entry.indexOf("\t") + 1)))];
   if (files.length === 0) return [];
   const marks = ["-e", "^<<<<<<< ", "-e", "^>>>>>>> "];
   const args = ["grep", "-l", "-z", "--no-textconv", ...marks, tree, "--", ...files];
-  const { out: found } = look(place.path, args, { env: { ...env, GIT_LITERAL_PATHSPECS: "1" } });
-  return parts(found).map((entry) => entry.slice(entry.indexOf(":") + 1));
+  const found = look(place.path, args, { env: { ...env, GIT_LITERAL_PATHSPECS: "1" } });
+  return parts(isSo(found) ? found.out : "").map((entry) => entry.slice(entry.indexOf(":") + 1));
 }
 
 export interface FileCounts {

@@ -3,7 +3,7 @@
 import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { git, GitError, look, needed, parts } from "./git.ts";
+import { git, GitError, isSo, look, needed, parts } from "./git.ts";
 import { copyIndex, type Place, plainText } from "./worktree.ts";
 
 /** Throws where one that the checkout has cannot be had. No worker has been in `to` yet. */
@@ -38,7 +38,7 @@ function removeHalfCloned(to: string, name: string, path: string): void {
   const repository = `${own}/modules/${name}`;
   if (own === "" || !existsSync(repository)) return;
   const head = look(to, ["--git-dir", repository, "rev-parse", "--verify", "--quiet", "HEAD"]);
-  if (head.code === 0) return;
+  if (isSo(head)) return;
   rmSync(repository, { recursive: true, force: true });
   for (const file of existsSync(`${to}/${path}`) ? readdirSync(`${to}/${path}`) : [])
     rmSync(`${to}/${path}/${file}`, { recursive: true, force: true });
@@ -48,8 +48,8 @@ function removeHalfCloned(to: string, name: string, path: string): void {
 export function submodulesOf(checkout: string): { name: string; path: string }[] {
   if (!existsSync(`${checkout}/.gitmodules`)) return [];
   const pattern = String.raw`^submodule\..*\.path$`;
-  const { out } = look(checkout, ["config", "-f", ".gitmodules", "-z", "--get-regexp", pattern]);
-  return parts(out).map((entry) => {
+  const answer = look(checkout, ["config", "-f", ".gitmodules", "-z", "--get-regexp", pattern]);
+  return (isSo(answer) ? parts(answer.out) : []).map((entry) => {
     const end = entry.indexOf("\n");
     const name = entry.slice("submodule.".length, end - ".path".length);
     return { name, path: entry.slice(end + 1) };
@@ -73,11 +73,12 @@ export function withSubmodule<T>(
     needed(git(common, ["init", "--quiet", "--bare", "--template=", "."]));
     writeFileSync(`${common}/objects/info/alternates`, `${admin}/objects\n`);
     const head = look(path, ["rev-parse", "HEAD"], { env: { GIT_DIR: admin } });
-    if (head.code === 0) needed(git(common, ["update-ref", "--no-deref", "HEAD", head.out.trim()]));
+    if (isSo(head)) needed(git(common, ["update-ref", "--no-deref", "HEAD", head.out.trim()]));
     copyIndex(`${admin}/index`, `${common}/index`);
     const refs = ["for-each-ref", "--format=%(objectname)", "refs/heads", "refs/stash"];
-    const { out } = look(path, refs, { env: { GIT_DIR: admin } });
-    const tips = out.split("\n").filter((line) => line !== "");
+    const tips = needed(look(path, refs, { env: { GIT_DIR: admin } }))
+      .split("\n")
+      .filter((line) => line !== "");
     return body({ common, admin: common, path }, tips);
   } finally {
     rmSync(common, { recursive: true, force: true });

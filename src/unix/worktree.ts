@@ -4,7 +4,15 @@
  * where everything is: no config but the repository's own is ever read for one.
  */
 
-import { copyFileSync, lstatSync, readFileSync, rmSync, statSync, utimesSync } from "node:fs";
+import {
+  copyFileSync,
+  lstatSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  utimesSync,
+} from "node:fs";
 import { basename, resolve } from "node:path";
 import { git, type GitAnswer, look, needed } from "./git.ts";
 import { commitOf } from "./repository.ts";
@@ -77,8 +85,21 @@ export function isHalfMade({ admin }: Place): boolean {
   }
 }
 
+/** Git was killed at it even before it had written down what it has to know of it. */
+export const isBegun = ({ admin }: Pick<Place, "admin">) =>
+  isTaken(admin) && ["gitdir", "commondir", "HEAD"].some((name) => isBlank(`${admin}/${name}`));
+
+function isBlank(path: string): boolean {
+  try {
+    return /^0*$/.test(readFileSync(path, "utf8").trim());
+  } catch {
+    return true;
+  }
+}
+
 /** There as a worker would find it. */
-export const isWhole = (place: Place) => isTaken(place.path) && !isHalfMade(place);
+export const isWhole = (place: Place) =>
+  isTaken(place.path) && !isHalfMade(place) && (isRegistered(place) || holdsFiles(place.path));
 
 /** A worker may have put anything in its place, a FIFO that is waited at for ever too. */
 export function plainText(path: string): string {
@@ -99,9 +120,11 @@ export function addWorktree(
 
 /** Its folder may be gone already. */
 export function forgetWorktree(root: string, { admin, path }: Place): void {
-  git(root, ["worktree", "remove", "--force", "--force", path]);
-  // Git was killed before it had written down whose it is, and does not know it.
-  if (isTaken(admin) && !isTaken(`${admin}/gitdir`)) rmSync(admin, { recursive: true });
+  // Git may not even be able to read of one that it was killed at, nor then of any other.
+  if (isBegun({ admin })) {
+    rmSync(admin, { recursive: true });
+    if (isTaken(path) && !holdsFiles(path)) rmSync(path, { recursive: true });
+  } else git(root, ["worktree", "remove", "--force", "--force", path]);
 }
 
 /** Where a branch is checked out: the folder of that worktree, or null. */
@@ -155,6 +178,9 @@ export function copyIndex(from: string, to: string): boolean {
     return false;
   }
 }
+
+/** Anything but what is git's own. */
+export const holdsFiles = (folder: string) => readdirSync(folder).some((name) => name !== ".git");
 
 /** Something is there; a link to nowhere is something. */
 export const isTaken = (path: string) => lstatSync(path, { throwIfNoEntry: false }) !== undefined;

@@ -4,7 +4,15 @@
  */
 
 import { expect, test } from "bun:test";
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { dirname, join } from "node:path";
 import { appears } from "./machine.ts";
 import { binary, type Ran, type Scene, scene } from "./scene.ts";
@@ -340,9 +348,37 @@ test("an id is free again where git was killed as soon as it had begun a worktre
   await done(s, "other");
   mkdirSync(join(s.project, ".git/worktrees/dispatch-it"));
   mkdirSync(s.worktree("it"));
+  // Longer ago than somebody's git could be at it.
+  utimesSync(join(s.project, ".git/worktrees/dispatch-it"), 1, 1);
   expect((await s.dispatch("run", "--worktree", "--id", "it", "x")).exit).toBe(4);
   await s.dispatch("doctor", "--fix");
   expect(existsSync(s.worktree("it"))).toBe(false);
   await done(s, "it");
   expect((await s.dispatch("merge", "it")).exit).toBe(0);
 });
+
+test("a worktree that git was killed at, and cannot read of, keeps none from being made", async () => {
+  const s = repository("echo 2 >new");
+  const admin = join(s.project, ".git/worktrees/dispatch-killed");
+  mkdirSync(admin, { recursive: true });
+  writeFileSync(join(admin, "gitdir"), `${s.worktree("killed")}/.git\n`);
+  writeFileSync(join(admin, "commondir"), "");
+  utimesSync(admin, 1, 1);
+  await done(s, "it");
+  expect(s.git("worktree", "list")).not.toContain("killed");
+});
+
+test.each(["rev-parse --verify --quiet HEAD", "-f .gitmodules", "for-each-ref"])(
+  "git %s that was killed loses nothing of a submodule",
+  async (call) => {
+    const s = repository(
+      `cd lib; git config user.email a@b; git config user.name a
+      echo precious >new; git add -A; git commit -qm it`,
+      library,
+    );
+    await done(s, "it");
+    await s.killed("ends", call, "clean", "it", "--unmerged");
+    await s.dispatch("clean", "it", "--unmerged");
+    expect(s.reachable()).toContain("precious");
+  },
+);
