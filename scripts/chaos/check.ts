@@ -497,7 +497,7 @@ const temporary = String.raw`\.[^/]+\.[0-9a-f]{8}\.tmp`;
 const known = [
   /^\.gitignore$/,
   /^journal\.log(?:\.old)?$/,
-  /^supervisor\.lock$/,
+  /^(?:supervisor|worktrees)\.lock$/,
   /^(?:spent\.jsonl|paid\.tsv)$/,
   /^told\/(?:person|notify|[0-9a-f]{16}(?:\.host)?)$/,
   /^told\/(?:\d+|[0-9a-f]{16})\.waiter(?:\.[0-9a-f]{8})?$/,

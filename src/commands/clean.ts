@@ -8,7 +8,7 @@ import { rescuedText } from "../render/result.ts";
 import { print, printJson } from "../render/write.ts";
 import { type ProjectPaths, taskPaths } from "../store/paths.ts";
 import { cleanTask, sweep, whyKeep } from "../supervise/clean.ts";
-import type { Rescued } from "../supervise/rescue.ts";
+import { oneRemover, type Rescued } from "../supervise/rescue.ts";
 import { observeAll } from "../supervise/observe.ts";
 
 const args = {
@@ -129,7 +129,7 @@ const keptOf = (project: ProjectPaths, all: readonly Facts[]): Kept[] =>
 /** Why one cannot be removed does not keep the others from it; null of one that has come to life. */
 function clean(project: ProjectPaths, id: string): Rescued | DispatchError | null {
   try {
-    const cleaned = cleanTask(project, taskPaths(project, id));
+    const cleaned = oneRemover(project, () => cleanTask(project, taskPaths(project, id)));
     return cleaned.kind === "removed" ? cleaned.rescued : null;
   } catch (error) {
     if (error instanceof DispatchError) return error;

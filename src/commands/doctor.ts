@@ -8,7 +8,7 @@ import { loadConfig } from "../store/config-file.ts";
 import { backendNames } from "../backends/index.ts";
 import { installedBackends } from "../supervise/discover.ts";
 import { keptAt, rescuedRefs } from "../supervise/rescue.ts";
-import { forgetGone, type Mended, mend, type Stray, straysOf } from "../supervise/strays.ts";
+import { type Mended, mendStrays, type Stray, straysOf } from "../supervise/strays.ts";
 
 const args = {
   fix: {
@@ -28,12 +28,9 @@ export default defineCommand({
     const project = currentProject();
     const config = loadConfig(backendNames)?.config ?? null;
     const clis = installedBackends().map(({ label }) => label);
-    if (given.fix) forgetGone(project);
     const strays = straysOf(project);
+    const mended = given.fix ? mendStrays(project, config?.default ?? "") : [];
     const rescued = rescuedRefs(project);
-    const mended = given.fix
-      ? strays.map((stray) => mend(project, stray, config?.default ?? ""))
-      : [];
     if (given.json)
       return printJson({
         schema: 1,

@@ -26,7 +26,7 @@ import { checkSandbox, prepare, type Prepared } from "../supervise/launch.ts";
 import { observeAll } from "../supervise/observe.ts";
 import { findRoute } from "../supervise/routing.ts";
 import { idTaken, type NewTask, startTasks } from "../supervise/start.ts";
-import { type Ground, groundOf, leftOut } from "../supervise/worktree.ts";
+import { type Ground, groundOf, leftOut } from "../supervise/ground.ts";
 import { hostSession } from "../unix/host.ts";
 import { askPerson, isInteractive } from "../unix/terminal.ts";
 

@@ -11,7 +11,7 @@
  *         runs/001/prompt.md  command.json  log  pid  exit  stop  resume  check  check.log
  *         runs/000/stop  resume      of a task that has not started
  *       worktrees/dispatch-<task-id>/  rescued/<task-id>/<time>/
- *       journal.log  supervisor.lock
+ *       journal.log  supervisor.lock  worktrees.lock
  *       spent.jsonl  paid.tsv
  *     ~/.dispatch/config.yaml        DISPATCH_HOME names another folder
  *     ~/.dispatch/places/  environments/  checks/  memory/  pauses/  admission.lock
@@ -43,6 +43,8 @@ export interface ProjectPaths {
   paid: string;
   /** Held by the project's supervisor. */
   supervisorLock: string;
+  /** Held for a moment by whoever takes worktrees down. */
+  worktreesLock: string;
 }
 
 export function projectPaths(root: string): ProjectPaths {
@@ -60,6 +62,7 @@ export function projectPaths(root: string): ProjectPaths {
     spent: `${folder}/spent.jsonl`,
     paid: `${folder}/paid.tsv`,
     supervisorLock: `${folder}/supervisor.lock`,
+    worktreesLock: `${folder}/worktrees.lock`,
   };
 }
 

@@ -20,7 +20,7 @@ import { launch, recordFailedStart } from "./launch.ts";
 import { observe } from "./observe.ts";
 import { findRoute, rememberModel } from "./routing.ts";
 import { stopRuns } from "./stop.ts";
-import { beginning } from "./worktree.ts";
+import { beginning } from "./beginning.ts";
 
 export type Advanced =
   | { kind: "started"; number: number; inSession: boolean }

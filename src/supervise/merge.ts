@@ -26,7 +26,8 @@ import {
 import { forgetWorktree, isWhole, worktreePlace } from "../unix/worktree.ts";
 import { observe } from "./observe.ts";
 import { type Rescued, takeDown } from "./rescue.ts";
-import { commitRest, placeOf } from "./worktree.ts";
+import { commitRest } from "./beginning.ts";
+import { placeOf } from "./worktree.ts";
 
 export type Way = "merge" | "squash" | "rebase";
 

@@ -8,7 +8,7 @@ import { runForOutput } from "../unix/spawn.ts";
 import { commitOf } from "../unix/repository.ts";
 import { isTaken } from "../unix/worktree.ts";
 import type { Workable } from "./merge.ts";
-import { commitRest } from "./worktree.ts";
+import { commitRest } from "./beginning.ts";
 
 export interface PullRequest {
   title: string;

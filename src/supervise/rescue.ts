@@ -16,6 +16,7 @@ import { type ProjectPaths, worktreePath } from "../store/paths.ts";
 import { step } from "../store/step.ts";
 import { stage } from "../store/tasks.ts";
 import { git, look, needed, parts } from "../unix/git.ts";
+import { withLock } from "../unix/lock.ts";
 import { processesIn } from "../unix/processes.ts";
 import {
   commitOf,
@@ -52,6 +53,18 @@ export interface Rescued {
   refs: string[];
   /** The folder of what git does not keep, or null. */
   folder: string | null;
+}
+
+const patienceMs = 60_000;
+
+/**
+ * Runs `body` while nobody else removes tasks or mends worktrees here: a worktree whose
+ * task is just being removed is none without one.
+ */
+export function oneRemover<T>(project: ProjectPaths, body: () => T): T {
+  const result = withLock(project.worktreesLock, patienceMs, () => ({ value: body() }));
+  if (result !== undefined) return result.value;
+  throw refused("busy", "somebody else is removing tasks here", "try again in a moment");
 }
 
 /** Each place that something was kept at. */

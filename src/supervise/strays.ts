@@ -16,7 +16,7 @@ import {
 } from "../store/paths.ts";
 import { readFolders } from "../store/read.ts";
 import { giveUp } from "../store/runs.ts";
-import { createTask, ensureProject, taskExists } from "../store/tasks.ts";
+import { createTask, ensureProject, folderExists, taskExists } from "../store/tasks.ts";
 import { placeWorktree } from "../store/worktrees.ts";
 import { git, look } from "../unix/git.ts";
 import { processIdentity } from "../unix/processes.ts";
@@ -29,7 +29,14 @@ import {
   isTaken,
   worktreePlace,
 } from "../unix/worktree.ts";
-import { type Rescued, rescueRef, takeDown, type Unsaved, unsavedOf } from "./rescue.ts";
+import {
+  oneRemover,
+  type Rescued,
+  rescueRef,
+  takeDown,
+  type Unsaved,
+  unsavedOf,
+} from "./rescue.ts";
 import { clearBegun, placeOf } from "./worktree.ts";
 
 export interface Stray {
@@ -51,7 +58,7 @@ const registeredBelow = (root: string, folder: string): string[] =>
  * rebase was killed in, and those of tasks whose folder is gone. What only these stand
  * at is kept, and their branches stay.
  */
-export function forgetGone(project: ProjectPaths): void {
+function forgetGone(project: ProjectPaths): void {
   const { root } = project;
   if (standing(root).kind !== "ready") return;
   clearBegun(project);
@@ -98,8 +105,17 @@ export function straysOf(project: ProjectPaths): Stray[] {
 
 export type Mended = { id: string } & ({ kind: "removed"; rescued: Rescued } | { kind: "adopted" });
 
-/** One that holds work becomes a task again, which can be looked at, brought home or removed; any other is taken down. `model` is what would go on with it. */
-export function mend(project: ProjectPaths, { id, path, unsaved }: Stray, model: string): Mended {
+/** Takes up, or down, whatever has no task any more. `model` is what would go on with one. */
+export function mendStrays(project: ProjectPaths, model: string): Mended[] {
+  if (!folderExists(project.folder)) return [];
+  return oneRemover(project, () => {
+    forgetGone(project);
+    return straysOf(project).map((stray) => mend(project, stray, model));
+  });
+}
+
+/** One that holds work becomes a task again, which can be looked at, brought home or removed; any other is taken down. */
+function mend(project: ProjectPaths, { id, path, unsaved }: Stray, model: string): Mended {
   const holdsWork = unsaved === null || unsaved.commits + unsaved.files > 0;
   const branching =
     path !== null && unsaved !== null && holdsWork ? branchingOf(project, id) : null;

@@ -294,7 +294,7 @@ describe("while it cannot be, nothing goes:", () => {
     });
     const still = (text: string) =>
       text.replaceAll(
-        /^\.\/?\S*(?:index|staging|tasks|supervisor\.lock|journal\.log|told\S*|\.dispatch|rescued|worktrees\/dispatch-it) \S .*\n/gm,
+        /^\.\/?\S*(?:index|staging|tasks|(?:supervisor|worktrees)\.lock|journal\.log|told\S*|\.dispatch|rescued|worktrees\/dispatch-it) \S .*\n/gm,
         "",
       );
     expect(still(everything(s))).toBe(still(was));
