@@ -3,6 +3,7 @@
 import { describe, expect, test } from "bun:test";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { appears } from "./machine.ts";
 import { repository, type Repository, traces, untouched, usersOwn } from "./repository.ts";
 import { binary } from "./scene.ts";
 
@@ -410,6 +411,22 @@ describe("a conflict", () => {
     expect((await s.dispatch("merge", "it", ...again)).out).toContain("merged it into main");
     expect(s.sh("cat file 'new one'; git status --porcelain")).toBe("both\nboth\n?? staged\n?? y");
   });
+});
+
+test("a file that two workers are changing at once is told, by its own name alone", async () => {
+  const s = repository();
+  await s.hand("a", "echo a >>file; echo a >only-a; gate a");
+  await s.hand("b", "echo b >>file; git commit -qam b; gate b");
+  await s.hand("c", "gate c");
+  for (const gate of ["a", "b", "c"]) await appears(join(s.env["GATES"]!, gate));
+  expect((await s.dispatch("status")).out).toContain("both a and b are changing file\n");
+  const both = async () => JSON.parse((await s.dispatch("status", "--json")).out).overlaps;
+  expect(await both()).toEqual([{ path: "file", ids: ["a", "b"] }]);
+  await s.open("b");
+  await s.dispatch("wait", "b");
+  // What has ended is for the merge to tell.
+  expect(await both()).toEqual([]);
+  for (const gate of ["a", "c"]) await s.open(gate);
 });
 
 describe("pr", () => {
