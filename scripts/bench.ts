@@ -38,7 +38,7 @@ async function measured(scratch: Scratch): Promise<Section[]> {
     ["--version", () => versionRow(scratch, few(100, 5))],
     ["status", () => statusRow(scratch, few(100, 5))],
     ["run", () => runRows(scratch, few(50, 3))],
-    ["run --worktree", () => worktreeRows(scratch, few(20, 2))],
+    ["run --worktree", () => worktreeRows(scratch, few(10, 2))],
     ["wait", () => waitRows(scratch, { many: few(200, 5), few: few(40, 2), loops: few(20, 2) })],
     ["status --json", () => statusJsonRows(scratch, few(30, 3))],
     ["memory", () => memoryRows(scratch)],
