@@ -4,13 +4,21 @@ import { closeSync, constants, mkdirSync, openSync, writeFileSync } from "node:f
 import { join } from "node:path";
 import { byteFrom, inTurns, msSince } from "./measure.ts";
 import { run, type Scratch } from "./scratch.ts";
-import type { Section } from "./table.ts";
+import type { Row, Section } from "./table.ts";
 
-const folders = 200;
 const filesEach = 100;
 
 export async function worktreeRows(scratch: Scratch, rounds: number): Promise<Section> {
-  const project = makeRepository(scratch);
+  return {
+    // The small one tells what is added to git's own time, whatever the disk is at.
+    rows: [await worktreeRow(scratch, rounds, 1), await worktreeRow(scratch, rounds, 200)],
+    how: "Worktrees: until the first act of the worker in its worktree, as above; beside it plain `git worktree add -b` in the same repository, in turns. None is removed before the end: a file system that has just let go of many files is slow to make new ones.",
+  };
+}
+
+async function worktreeRow(scratch: Scratch, rounds: number, folders: number): Promise<Row> {
+  const files = (folders * filesEach).toLocaleString("en");
+  const project = makeRepository(scratch, folders);
   const notes = openSync(scratch.notes, constants.O_RDWR);
   let count = 0;
   const end = async (child: ReturnType<Scratch["start"]>) => {
@@ -20,27 +28,17 @@ export async function worktreeRows(scratch: Scratch, rounds: number): Promise<Se
   const { plain, dispatched } = await inTurns(rounds, {
     plain: async () => {
       const name = `plain-${count++}`;
-      const path = join(scratch.folder, name);
+      // Beside those of tasks: where a folder lies counts on a disk.
+      const path = join(project, ".dispatch/worktrees", name);
       const startNs = Bun.nanoseconds();
       await end(scratch.start(["git", "worktree", "add", "--quiet", "-b", name, path], project));
-      const ms = msSince(startNs);
-      return ms;
+      return msSince(startNs);
     },
     dispatched: async () => {
-      const id = `task-${count++}`;
       const noted = byteFrom(notes);
-      const argv = [
-        scratch.dispatch,
-        "run",
-        "-m",
-        "noting",
-        "--worktree",
-        "--id",
-        id,
-        "look around",
-      ];
+      const argv = ["run", "-m", "noting", "--worktree", "--id", `task-${count++}`, "look around"];
       const startNs = Bun.nanoseconds();
-      const child = scratch.start(argv, project);
+      const child = scratch.start([scratch.dispatch, ...argv], project);
       await noted;
       const ms = msSince(startNs);
       await end(child);
@@ -49,21 +47,16 @@ export async function worktreeRows(scratch: Scratch, rounds: number): Promise<Se
   });
   closeSync(notes);
   return {
-    rows: [
-      {
-        what: `\`dispatch run --worktree\` until the worker runs, ${(folders * filesEach).toLocaleString("en")} files`,
-        unit: "ms",
-        dispatch: dispatched,
-        reference: { name: "`git worktree add`", figures: plain },
-        aim: "≤ 50 ms more",
-      },
-    ],
-    how: "Worktrees: until the first act of the worker in its worktree, as above; beside it plain `git worktree add -b` in the same repository, in turns. None is removed before the end: a file system that has just let go of many files is slow to make new ones.",
+    what: `\`dispatch run --worktree\` until the worker runs, ${files} files`,
+    unit: "ms",
+    dispatch: dispatched,
+    reference: { name: "`git worktree add`", figures: plain },
+    ...(folders > 1 && { aim: "≤ 50 ms more" }),
   };
 }
 
-function makeRepository(scratch: Scratch): string {
-  const project = join(scratch.folder, "projects/worktree");
+function makeRepository(scratch: Scratch, folders: number): string {
+  const project = join(scratch.folder, `projects/worktree-${folders}`);
   mkdirSync(project);
   for (let folder = 0; folder < folders; folder++) {
     mkdirSync(join(project, `src/${folder}`), { recursive: true });

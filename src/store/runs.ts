@@ -162,7 +162,8 @@ const checkSchema = v.object({ exit: v.pipe(v.number(), v.integer()), tail: v.st
 
 /** What came of the check that followed the worker; null where there was none, or it was cut off. */
 export function readCheck(run: RunPaths): Check | null {
-  const file = readText(run.check);
+  // Most runs have none, and are looked at often.
+  const file = isFile(run.check) ? readText(run.check) : null;
   return file === null ? null : parsedAs(checkSchema, file.text);
 }
 
