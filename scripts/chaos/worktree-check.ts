@@ -122,6 +122,8 @@ export function* checkRepository(git: string, root: string, dirty: ReadonlySet<s
     "--porcelain",
     "-z",
     "--no-renames",
+    // A folder that holds the user's own file alone would be told in its place.
+    "--untracked-files=all",
     "--ignore-submodules",
   ]);
   if (status.code !== 0) yield { rule, what: status.err };

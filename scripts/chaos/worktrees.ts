@@ -474,10 +474,16 @@ class Storm {
       (path) => [path, readFileSync(join(this.root, path), "utf8")] as const,
     );
     if (existsSync(join(this.root, ".git/MERGE_HEAD"))) this.#git(["merge", "--abort"]);
-    const { out } = this.#git(["status", "--porcelain", "-z", "--no-renames"]);
+    const { out } = this.#git([
+      "status",
+      "--porcelain",
+      "-z",
+      "--no-renames",
+      "--untracked-files=all",
+    ]);
     for (const entry of out.split("\0").filter(Boolean)) {
       const path = entry.slice(3);
-      if (this.#dirty.has(path) || path === ".dispatch/") continue;
+      if (this.#dirty.has(path) || path.startsWith(".dispatch/")) continue;
       this.#git(["restore", "--staged", "--", path]);
       if (this.#git(["checkout", "--", path]).code !== 0)
         rmSync(join(this.root, path), { recursive: true, force: true });
